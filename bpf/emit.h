@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What every observation program shares: settings, maps, the record header and the way into the
+ * ring buffer of the CPU.
+ *
+ * The definitions are weak, so that each *.bpf.c is a whole object of its own and `bpftool gen
+ * object` merges them into one.
+ */
+#ifndef DSE_BPF_EMIT_H
+#define DSE_BPF_EMIT_H
+
+#include "kernel.h"
+
+/* Settings, fixed between open and load. */
+const volatile __u32 max_args SEC(".rodata") __weak = 131072; /* bytes of argv; <= 1 MiB */
+const volatile __u32 watermark SEC(".rodata") __weak = 1 << 20; /* bytes per CPU and wake-up */
+/* Index into css_set.subsys of the cgroup v1 hierarchy that holds the containers; -1: unified. */
+const volatile __s32 cgroup_subsys SEC(".rodata") __weak = -1;
+
+/*
+ * The consumer sets `armed` before it sleeps when it wants to see the next record at once; that
+ * record clears it. Two CPUs may both see it set: one wake-up too many, never one too few.
+ */
+__u32 armed SEC(".bss") __weak = 0;
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+/* One ring per CPU: a shared ring is one lock. Filled by the recorder. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dse_counters);
+} counters SEC(".maps") __weak;
+
+/*
+ * Room to put a record of variable size together: one value per CPU, in a plain array because
+ * per-CPU values are limited to 32 KiB. The recorder sets the number of values and their size:
+ * sizeof(struct dse_header) + body + DSE_PATH_MAX + max_args + one page to keep the verifier happy.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 1 << 20);
+} scratch SEC(".maps") __weak;
+
+/* A record under way. */
+struct emit {
+	struct dse_counters *counters;
+	void *ring;
+	__u64 seq;
+	__u32 cpu;
+};
+
+/* Takes the next sequence number of `kind`; false only where a map look-up cannot fail. */
+static __always_inline bool emit_begin(struct emit *e, __u32 kind)
+{
+	__u32 zero = 0;
+
+	e->cpu = bpf_get_smp_processor_id();
+	e->counters = bpf_map_lookup_elem(&counters, &zero);
+	if (!e->counters)
+		return false;
+	e->seq = e->counters->seen[kind]++;
+	e->ring = bpf_map_lookup_elem(&rings, &e->cpu);
+	if (!e->ring) {
+		e->counters->refused[kind]++;
+		return false;
+	}
+	return true;
+}
+
+static __always_inline void *emit_reserve(struct emit *e, __u32 kind, __u32 size)
+{
+	if (!emit_begin(e, kind))
+		return NULL;
+	void *record = bpf_ringbuf_reserve(e->ring, size, 0);
+	if (!record)
+		e->counters->refused[kind]++;
+	return record;
+}
+
+/* Wake-ups cost far more than records: one per watermark, or when the consumer asked. */
+static __always_inline __u64 emit_wakeup(struct emit *e, __u32 size)
+{
+	__u64 unsignalled = e->counters->unsignalled + size;
+
+	if (unsignalled >= watermark || armed) {
+		armed = 0;
+		e->counters->unsignalled = 0;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	e->counters->unsignalled = unsignalled;
+	return BPF_RB_NO_WAKEUP;
+}
+
+#define CGROUP_OF_SUBSYS(set, i)                                                                   \
+	case i:                                                                                    \
+		return (set)->subsys[i]->cgroup
+
+/* The settings are constants to the verifier, which removes the branches that are not taken. */
+static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+
+	switch (cgroup_subsys) {
+		CGROUP_OF_SUBSYS(set, 0);
+		CGROUP_OF_SUBSYS(set, 1);
+		CGROUP_OF_SUBSYS(set, 2);
+		CGROUP_OF_SUBSYS(set, 3);
+		CGROUP_OF_SUBSYS(set, 4);
+		CGROUP_OF_SUBSYS(set, 5);
+		CGROUP_OF_SUBSYS(set, 6);
+		CGROUP_OF_SUBSYS(set, 7);
+		CGROUP_OF_SUBSYS(set, 8);
+		CGROUP_OF_SUBSYS(set, 9);
+		CGROUP_OF_SUBSYS(set, 10);
+		CGROUP_OF_SUBSYS(set, 11);
+		CGROUP_OF_SUBSYS(set, 12);
+		CGROUP_OF_SUBSYS(set, 13);
+	default:
+		return set->dfl_cgrp;
+	}
+}
+
+/* Process id and pid namespace as the process itself sees them. */
+static __always_inline void task_virtual_pid(struct task_struct *task, __u32 *vpid, __u32 *ns_pid)
+{
+	struct pid *pid = task->group_leader->thread_pid;
+	unsigned int level = pid ? pid->level : 0;
+
+	if (level == 0) {
+		*vpid = task->tgid;
+		*ns_pid = PROC_PID_INIT_INO;
+		return;
+	}
+	/* The level is only known here, so the array is read with an offset of our own. */
+	struct upid upid = {};
+	__u32 stride = bpf_core_type_size(struct upid);
+	void *at = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * stride;
+	struct pid_namespace *ns = NULL;
+
+	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+			      at + bpf_core_field_offset(struct upid, nr));
+	bpf_probe_read_kernel(&ns, sizeof(ns), at + bpf_core_field_offset(struct upid, ns));
+	*vpid = upid.nr;
+	*ns_pid = BPF_CORE_READ(ns, ns.inum);
+}
+
+static __always_inline void fill_task(struct dse_task *out, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	const struct cred *cred = task->cred;
+	struct nsproxy *namespaces = task->nsproxy;
+	__u32 vpid, ns_pid;
+
+	out->start_time_ns = leader->start_boottime;
+	out->cgroup_id = task_cgroup(task)->kn->id;
+	out->pid = task->tgid;
+	out->tid = task->pid;
+	out->ppid = task->real_parent->tgid;
+	task_virtual_pid(task, &vpid, &ns_pid);
+	out->vpid = vpid;
+	out->uid = cred->uid.val;
+	out->gid = cred->gid.val;
+	out->euid = cred->euid.val;
+	out->egid = cred->egid.val;
+	out->ns_cgroup = namespaces->cgroup_ns->ns.inum;
+	out->ns_ipc = namespaces->ipc_ns->ns.inum;
+	out->ns_mnt = namespaces->mnt_ns->ns.inum;
+	out->ns_net = namespaces->net_ns->ns.inum;
+	out->ns_pid = ns_pid;
+	out->ns_user = cred->user_ns->ns.inum;
+	out->ns_uts = namespaces->uts_ns->ns.inum;
+	out->flags = task->flags & PF_KTHREAD ? DSE_TASK_KERNEL_THREAD : 0;
+	/* The kernel pads comm with zeros, so all 16 bytes are defined. */
+	((__u64 *)out->comm)[0] = *(__u64 *)&task->comm[0];
+	((__u64 *)out->comm)[1] = *(__u64 *)&task->comm[8];
+}
+
+static __always_inline void fill_header(struct dse_header *out, struct emit *e, __u32 kind,
+					__u32 size)
+{
+	out->time_ns = bpf_ktime_get_boot_ns();
+	out->seq = e->seq;
+	out->size = size;
+	out->kind = kind;
+	out->cpu = e->cpu;
+	fill_task(&out->task, bpf_get_current_task_btf());
+}
+
+#endif

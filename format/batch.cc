@@ -1,0 +1,376 @@
+#include "format/batch.h"
+
+#include <capnp/any.h>
+#include <capnp/dynamic.h>
+#include <capnp/message.h>
+
+#include <cstring>
+#include <map>
+
+#include "capture.capnp.h"
+#include "format/batch_impl.h"
+#include "format/ints.h"
+
+namespace dse::format {
+namespace {
+
+// Cap'n Proto counts what is read against hostile messages that refer to the same words again and
+// again. Every list is read once or twice here.
+constexpr std::uint64_t kTraversalWords = std::uint64_t{1} << 26;
+
+Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; }
+
+Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
+                                             std::uint32_t rows) {
+  PackedInts header;
+  const std::byte* packed = nullptr;
+  std::size_t size = 0;
+  DSE_TRY(guarded(lazy, [&] {
+    header.base = ints.getBase();
+    header.start = ints.getStart();
+    header.delta = ints.getDelta();
+    auto use = [&](capnp::AnyList::Reader list, unsigned width) {
+      header.width = width;
+      packed = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
+      size = list.size();
+    };
+    switch (ints.which()) {
+      case schema::Ints::SAME: size = rows; break;
+      case schema::Ints::U8: use(ints.getU8(), 1); break;
+      case schema::Ints::U16: use(ints.getU16(), 2); break;
+      case schema::Ints::U32: use(ints.getU32(), 4); break;
+      case schema::Ints::U64: use(ints.getU64(), 8); break;
+      default: size = ~std::size_t{0}; break;
+    }
+  }));
+  if (size != rows)
+    return damaged("a column does not have the " + std::to_string(rows) + " rows of its table");
+  header.rows = rows;
+  std::vector<std::uint64_t> out(rows);
+  unpack_ints(header, packed, out.data());
+  return out;
+}
+
+struct LoadedStrings {
+  std::vector<std::uint64_t> index;
+  std::vector<std::string_view> values;
+  StringColumn view() const { return {index, values}; }
+};
+
+Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Reader strings,
+                                   std::uint32_t rows, std::uint32_t fixed_size) {
+  LoadedStrings out;
+  schema::Ints::Reader index, ends;
+  std::uint32_t count = 0;
+  std::string_view bytes;
+  DSE_TRY(guarded(lazy, [&] {
+    index = strings.getIndex();
+    ends = strings.getEnds();
+    count = strings.getCount();
+    auto data = strings.getBytes();
+    bytes = {reinterpret_cast<const char*>(data.begin()), data.size()};
+  }));
+  if (count > rows) return damaged("a dictionary has more values than its column has rows");
+  DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
+  DSE_TRY_ASSIGN(std::vector<std::uint64_t> ends_of, read_ints(lazy, ends, count));
+  out.values.reserve(count);
+  std::uint64_t begin = 0;
+  for (std::uint64_t end : ends_of) {
+    if (end < begin || end > bytes.size()) return damaged("a dictionary's values overlap");
+    if (fixed_size != 0 && end - begin != fixed_size)
+      return damaged("a dictionary's value has the wrong size");
+    out.values.push_back(bytes.substr(begin, end - begin));
+    begin = end;
+  }
+  for (std::uint64_t value : out.index)
+    if (value >= count) return damaged("a column refers to a value that its dictionary lacks");
+  return out;
+}
+
+}  // namespace
+
+// ---- Table ---------------------------------------------------------------------------------------
+
+struct Table::Impl {
+  const TableLayout* layout;
+  const LazyMessage* lazy;
+  capnp::DynamicStruct::Reader reader;
+  std::optional<schema::Common::Reader> common;  // not the task table
+  std::uint32_t rows;
+  std::uint32_t task_rows;  // how many tasks there are to refer to
+  Batch::Impl* batch = nullptr;
+  std::uint8_t slot;
+
+  struct Column {
+    std::optional<std::vector<std::uint64_t>> ints;
+    std::optional<LoadedStrings> strings;
+  };
+  std::vector<Column> columns;
+  std::optional<std::vector<std::uint64_t>> time, cpu, task;
+  std::optional<std::vector<std::uint32_t>> positions;
+
+  Result<std::span<const std::uint64_t>> common_ints(
+      std::optional<std::vector<std::uint64_t>>& cache,
+      schema::Ints::Reader (schema::Common::Reader::*get)() const) {
+    if (!cache) {
+      schema::Ints::Reader ints;
+      DSE_TRY(guarded(lazy, [&] { ints = ((*common).*get)(); }));
+      DSE_TRY_ASSIGN(cache, read_ints(lazy, ints, rows));
+    }
+    return std::span<const std::uint64_t>(*cache);
+  }
+};
+
+Table::Table(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Table::~Table() = default;
+Table::Table(Table&&) noexcept = default;
+
+const TableLayout& Table::layout() const { return *impl_->layout; }
+std::uint32_t Table::rows() const { return impl_->rows; }
+
+Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
+  auto& cache = impl_->columns[column].ints;
+  if (!cache) {
+    const ColumnLayout& layout = impl_->layout->columns[column];
+    schema::Ints::Reader ints;
+    DSE_TRY(guarded(impl_->lazy, [&] {
+      auto field = impl_->reader.getSchema().getFields()[layout.field];
+      ints = impl_->reader.get(field).as<schema::Ints>();
+    }));
+    auto values = read_ints(impl_->lazy, ints, impl_->rows);
+    if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
+    cache = std::move(*values);
+  }
+  return std::span<const std::uint64_t>(*cache);
+}
+
+Result<StringColumn> Table::strings(unsigned column) const {
+  auto& cache = impl_->columns[column].strings;
+  if (!cache) {
+    const ColumnLayout& layout = impl_->layout->columns[column];
+    schema::Strings::Reader strings;
+    DSE_TRY(guarded(impl_->lazy, [&] {
+      auto field = impl_->reader.getSchema().getFields()[layout.field];
+      strings = impl_->reader.get(field).as<schema::Strings>();
+    }));
+    auto values = read_strings(impl_->lazy, strings, impl_->rows,
+                               layout.abi == Abi::fixed ? layout.size : 0);
+    if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
+    cache = std::move(*values);
+  }
+  return cache->view();
+}
+
+Result<std::span<const std::uint64_t>> Table::time() const {
+  return impl_->common_ints(impl_->time, &schema::Common::Reader::getTime);
+}
+
+Result<std::span<const std::uint64_t>> Table::cpu() const {
+  return impl_->common_ints(impl_->cpu, &schema::Common::Reader::getCpu);
+}
+
+Result<std::span<const std::uint64_t>> Table::task() const {
+  bool first = !impl_->task;
+  auto rows = impl_->common_ints(impl_->task, &schema::Common::Reader::getTask);
+  if (rows && first)
+    for (std::uint64_t row : *rows)
+      if (row >= impl_->task_rows) return damaged("a record refers to a task that is not there");
+  return rows;
+}
+
+// ---- Batch ---------------------------------------------------------------------------------------
+
+struct Batch::Impl {
+  std::shared_ptr<void> keep;
+  std::unique_ptr<capnp::MessageReader> message;
+  const LazyMessage* lazy = nullptr;
+  schema::Block::Reader block;
+
+  std::uint64_t first = 0;
+  std::uint32_t count = 0;
+  std::uint32_t raw_rows = 0;
+  std::vector<Kind> kinds;
+  std::map<Kind, Table> tables;
+  std::optional<Table> tasks;
+  std::vector<StreamPosition> streams;
+  std::vector<Gap> gaps;
+  std::optional<SnapshotInfo> snapshot;
+  std::optional<std::vector<std::uint8_t>> order;
+  std::optional<LoadedStrings> raw;
+
+  Status read();
+  Status read_tasks();
+  Result<std::uint32_t> read_table(const TableLayout& layout, std::uint8_t slot);
+  Result<std::span<const std::uint8_t>> load_order();
+  Status check_order(std::span<const std::uint64_t> slots);
+};
+
+Status Batch::Impl::read_tasks() {
+  auto impl = std::make_unique<Table::Impl>();
+  auto task = block.getTasks();
+  impl->layout = &task_layout();
+  impl->lazy = lazy;
+  impl->columns.resize(impl->layout->columns.size());
+  impl->reader = task;
+  impl->rows = task.getCount();
+  if (impl->rows > kMaxRecords) return damaged("a batch with too many tasks");
+  tasks.emplace(std::move(impl));
+  return {};
+}
+
+// Returns the rows of the table.
+Result<std::uint32_t> Batch::Impl::read_table(const TableLayout& layout, std::uint8_t slot) {
+  auto impl = std::make_unique<Table::Impl>();
+  impl->layout = &layout;
+  impl->lazy = lazy;
+  impl->columns.resize(layout.columns.size());
+  impl->batch = this;
+  impl->slot = slot;
+  auto field = capnp::Schema::from<schema::Block>().getFields()[layout.field];
+  impl->reader = capnp::DynamicStruct::Reader(block).get(field).as<capnp::DynamicStruct>();
+  impl->common = impl->reader.get("common").as<schema::Common>();
+  impl->rows = impl->common->getCount();
+  impl->task_rows = tasks->rows();
+  std::uint32_t rows = impl->rows;
+  if (rows > kMaxRecords) return damaged("a batch with too many records");
+  tables.emplace(layout.kind, Table(std::move(impl)));
+  return rows;
+}
+
+Status Batch::Impl::read() {
+  Status inner;
+  DSE_TRY(guarded(lazy, [&] {
+    inner = [&]() -> Status {
+      auto entry = message->getRoot<schema::Entry>();
+      if (entry.isBlock()) {
+        block = entry.getBlock();
+      } else if (entry.isSnapshot()) {
+        auto from = entry.getSnapshot();
+        block = from.getRows();
+        snapshot = {from.getBeginTime(), from.getEndTime()};
+      } else {
+        return damaged("the message is not a batch of records");
+      }
+      first = block.getFirst();
+      count = block.getCount();
+      if (count > kMaxRecords)
+        return damaged("a batch of " + std::to_string(count) + " records is too large");
+
+      DSE_TRY(read_tasks());
+      std::uint64_t rows = 0;
+      for (Kind kind : block.getKinds()) {
+        auto slot = static_cast<std::uint8_t>(kinds.size());
+        if (kinds.size() >= kMaxKinds) return damaged("a batch with too many kinds");
+        kinds.push_back(kind);
+        const TableLayout* layout = kind ? kind_layout(kind) : nullptr;
+        if (!layout) continue;
+        if (tables.count(kind)) return damaged("a batch that names a kind twice");
+        DSE_TRY_ASSIGN(std::uint32_t table_rows, read_table(*layout, slot));
+        rows += table_rows;
+      }
+      if (kinds.empty()) kinds.push_back(0);
+      if (rows > count) return damaged("the tables have more rows than the batch has records");
+      raw_rows = count - static_cast<std::uint32_t>(rows);
+
+      auto stream_list = block.getStreams();
+      if (stream_list.size() > count) return damaged("more streams than records");
+      for (auto stream : stream_list)
+        streams.push_back({stream.getKind(), stream.getCpu(), stream.getSeq()});
+      auto gap_list = block.getGaps();
+      if (gap_list.size() > count) return damaged("more gaps than records");
+      for (auto gap : gap_list)
+        gaps.push_back({gap.getKind(), gap.getCpu(), gap.getRow(), gap.getLost(),
+                        gap.getSinceTime()});
+      return {};
+    }();
+  }));
+  return inner;
+}
+
+Status Batch::Impl::check_order(std::span<const std::uint64_t> slots) {
+  std::vector<std::uint32_t> seen(kinds.size(), 0);
+  for (std::uint64_t slot : slots) {
+    if (slot >= kinds.size()) return damaged("a record of a kind that the batch does not name");
+    ++seen[slot];
+  }
+  // Kinds that this version does not know have slots but no tables.
+  for (std::size_t slot = 0; slot < kinds.size(); ++slot) {
+    auto table = tables.find(kinds[slot]);
+    if (table != tables.end() && table->second.rows() != seen[slot])
+      return damaged("a table does not have as many rows as the batch has records of its kind");
+  }
+  raw_rows = seen[0];
+  return {};
+}
+
+Batch::Batch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Batch::~Batch() = default;
+
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+
+std::uint64_t Batch::first() const { return impl_->first; }
+std::uint32_t Batch::count() const { return impl_->count; }
+std::span<const Kind> Batch::kinds() const { return impl_->kinds; }
+const Table& Batch::tasks() const { return *impl_->tasks; }
+std::span<const StreamPosition> Batch::streams() const { return impl_->streams; }
+std::span<const Gap> Batch::gaps() const { return impl_->gaps; }
+const std::optional<SnapshotInfo>& Batch::snapshot() const { return impl_->snapshot; }
+
+const Table* Batch::table(Kind kind) const {
+  auto found = impl_->tables.find(kind);
+  return found == impl_->tables.end() ? nullptr : &found->second;
+}
+
+Result<std::span<const std::uint8_t>> Batch::Impl::load_order() {
+  if (!order) {
+    schema::Ints::Reader ints;
+    DSE_TRY(guarded(lazy, [&] { ints = block.getOrder(); }));
+    DSE_TRY_ASSIGN(std::vector<std::uint64_t> slots, read_ints(lazy, ints, count));
+    DSE_TRY(check_order(slots));
+    order.emplace(slots.begin(), slots.end());
+  }
+  return std::span<const std::uint8_t>(*order);
+}
+
+Result<std::span<const std::uint8_t>> Batch::order() const { return impl_->load_order(); }
+
+Result<std::span<const std::uint32_t>> Table::positions() const {
+  if (!impl_->positions) {
+    DSE_TRY_ASSIGN(auto order, impl_->batch->load_order());
+    std::vector<std::uint32_t> positions;
+    positions.reserve(impl_->rows);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      if (order[i] == impl_->slot) positions.push_back(static_cast<std::uint32_t>(i));
+    impl_->positions = std::move(positions);
+  }
+  return std::span<const std::uint32_t>(*impl_->positions);
+}
+
+Result<StringColumn> Batch::raw() const {
+  if (!impl_->raw) {
+    DSE_TRY(order());  // counts the raw records
+    schema::Strings::Reader strings;
+    DSE_TRY(guarded(impl_->lazy, [&] { strings = impl_->block.getRaw(); }));
+    DSE_TRY_ASSIGN(impl_->raw, read_strings(impl_->lazy, strings, impl_->raw_rows, 0));
+  }
+  return impl_->raw->view();
+}
+
+Result<Batch> read_batch(std::unique_ptr<capnp::MessageReader> message, const LazyMessage* lazy,
+                         std::shared_ptr<void> keep) {
+  auto impl = std::make_unique<Batch::Impl>();
+  impl->keep = std::move(keep);
+  impl->message = std::move(message);
+  impl->lazy = lazy;
+  DSE_TRY(impl->read());
+  return Batch(std::move(impl));
+}
+
+Result<Batch> read_batch(std::unique_ptr<ColumnMessage> message) {
+  auto reader = std::make_unique<capnp::SegmentArrayMessageReader>(
+      message->getSegmentsForOutput(), capnp::ReaderOptions{kTraversalWords, 16});
+  return read_batch(std::move(reader), nullptr, std::shared_ptr<ColumnMessage>(std::move(message)));
+}
+
+}  // namespace dse::format

@@ -1,0 +1,134 @@
+#include "format/byte_source.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "format/file.h"
+
+namespace dse::format {
+namespace {
+
+class FileSource final : public ByteSource {
+ public:
+  FileSource(FileHandle file, std::string name, bool seekable)
+      : file_(std::move(file)), name_(std::move(name)), seekable_(seekable) {}
+
+  Result<std::size_t> read(std::span<std::byte> out) override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      auto rest = out.subspan(done);
+      ssize_t n = seekable_ ? ::pread(file_.get(), rest.data(), rest.size(),
+                                      static_cast<off_t>(position_))
+                            : ::read(file_.get(), rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error("cannot read " + name_, errno);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+      position_ += static_cast<std::uint64_t>(n);
+    }
+    return done;
+  }
+
+  Result<bool> skip(std::uint64_t bytes) override {
+    if (seekable_) {
+      struct stat status;
+      if (::fstat(file_.get(), &status) != 0) return errno_error("cannot read " + name_, errno);
+      if (position_ + bytes > static_cast<std::uint64_t>(status.st_size)) return false;
+      position_ += bytes;
+      return true;
+    }
+    std::array<std::byte, 65536> sink;
+    while (bytes > 0) {
+      auto want = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, sink.size()));
+      DSE_TRY_ASSIGN(std::size_t n, read(std::span(sink).first(want)));
+      if (n < want) return false;
+      bytes -= n;
+    }
+    return true;
+  }
+
+  bool can_seek() const override { return seekable_; }
+
+  Status read_at(std::uint64_t offset, std::span<std::byte> out) override {
+    while (!out.empty()) {
+      ssize_t n = ::pread(file_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error("cannot read " + name_, errno);
+      if (n == 0) return Error(ErrorCode::damaged, name_ + " is shorter than it was");
+      out = out.subspan(static_cast<std::size_t>(n));
+      offset += static_cast<std::uint64_t>(n);
+    }
+    return {};
+  }
+
+ private:
+  FileHandle file_;
+  std::string name_;
+  bool seekable_;
+};
+
+class MemorySource final : public ByteSource {
+ public:
+  MemorySource(std::string bytes, bool seekable) : bytes_(std::move(bytes)), seekable_(seekable) {}
+
+  Result<std::size_t> read(std::span<std::byte> out) override {
+    std::size_t n = std::min<std::size_t>(out.size(), bytes_.size() - position_);
+    std::memcpy(out.data(), bytes_.data() + position_, n);
+    position_ += n;
+    return n;
+  }
+  Result<bool> skip(std::uint64_t bytes) override {
+    if (bytes > bytes_.size() - position_) return false;
+    position_ += bytes;
+    return true;
+  }
+  bool can_seek() const override { return seekable_; }
+  Status read_at(std::uint64_t offset, std::span<std::byte> out) override {
+    if (offset > bytes_.size() || out.size() > bytes_.size() - offset)
+      return Error(ErrorCode::damaged, "the file is shorter than it was");
+    std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    return {};
+  }
+
+ private:
+  std::string bytes_;
+  bool seekable_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name) {
+  FileHandle file(name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string shown = name == "-" ? "standard input" : name;
+  if (file.get() < 0) {
+    // Not being allowed to read a file is an I/O matter, not one of kernel privileges.
+    return Error(ErrorCode::io, errno_error("cannot open " + shown, errno).message());
+  }
+  struct stat status;
+  if (::fstat(file.get(), &status) != 0) return errno_error("cannot read " + shown, errno);
+  if (S_ISDIR(status.st_mode)) return Error(ErrorCode::io, shown + " is a directory");
+  bool seekable = S_ISREG(status.st_mode) && name != "-";
+  return std::shared_ptr<ByteSource>(
+      std::make_shared<FileSource>(std::move(file), shown, seekable));
+}
+
+std::shared_ptr<ByteSource> memory_byte_source(std::string bytes, bool seekable) {
+  return std::make_shared<MemorySource>(std::move(bytes), seekable);
+}
+
+bool is_being_recorded(const std::string& path) {
+  FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return false;
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
+  return false;
+}
+
+}  // namespace dse::format

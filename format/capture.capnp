@@ -1,0 +1,418 @@
+# The messages of a dse capture, format version 1, and the one list of fields that events have.
+#
+# Entries are described byte for byte in FORMAT.md. This schema may grow (new kinds, new columns, new
+# members of a union at the end); nothing in it is ever renumbered or reused.
+@0xd2c5a91be0f04a17;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("dse::format::schema");
+
+# ---- annotations ---------------------------------------------------------------------------------
+
+enum Abi {
+  # How a column stands in the fixed body of a raw record (bpf/abi.h).
+  u8 @0;
+  u16 @1;
+  u32 @2;
+  u64 @3;
+  s32 @4;
+  fixed @5;  # `size` bytes as they are
+  bytes @6;  # a u32 size in the fixed body; the bytes follow the fixed body
+}
+
+struct ColumnSpec {
+  abi @0 :Abi;
+  size @1 :UInt16 = 0;     # of `fixed`, bytes
+  delta @2 :Bool = false;  # stored as differences from row to row
+  unit @3 :Text;
+  doc @4 :Text;
+}
+
+annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
+# The columns of a kind, in the order of the members of its body in bpf/abi.h.
+
+annotation kind @0xb1f3c9a4f57e1d02 (field) :UInt16;
+# The record kind that a member of Block holds; the kind's name is the member's name in snake_case.
+
+# ---- columns -------------------------------------------------------------------------------------
+
+struct Ints {
+  # A column of 64-bit integers, one per row; how many rows there are is told elsewhere.
+  #   w[i] = base + packed[i]                            (mod 2^64; packed[i] = 0 under `same`)
+  #   v[i] = w[i]                                        unless delta
+  #   v[i] = v[i-1] + w[i], where v[-1] = start          if delta
+  # Signed columns are sign-extended to 64 bits.
+  base @0 :UInt64;
+  start @1 :UInt64;
+  delta @2 :Bool;
+  union {
+    same @3 :Void;
+    u8 @4 :List(UInt8);
+    u16 @5 :List(UInt16);
+    u32 @6 :List(UInt32);
+    u64 @7 :List(UInt64);
+  }
+}
+
+struct Strings {
+  # A column of byte strings, by way of a dictionary of the distinct ones.
+  index @0 :Ints;   # of each row: the number of its value
+  count @1 :UInt32; # distinct values
+  ends @2 :Ints;    # of each value: where it ends in `bytes`; it begins where the one before ends
+  bytes @3 :Data;
+}
+
+struct Common {
+  # What every kind has, from the record header. Rows are in arrival order.
+  count @0 :UInt32;
+  time @1 :Ints;  # boot time, nanoseconds
+  cpu @2 :Ints;
+  task @3 :Ints;  # row of the task table
+}
+
+struct Task {
+  # The distinct task contexts of a block: who was running.
+  count @0 :UInt32;
+  startTime @1 :Ints $column(abi = u64, unit = "ns", doc = "start of the thread group leader, boot time; with pid it names the process for good");
+  cgroupId @2 :Ints $column(abi = u64, doc = "cgroup id in the hierarchy that the segment header names");
+  pid @3 :Ints $column(abi = u32, doc = "process id, in the initial pid namespace");
+  tid @4 :Ints $column(abi = u32, doc = "thread id");
+  ppid @5 :Ints $column(abi = u32, doc = "process id of the parent");
+  vpid @6 :Ints $column(abi = u32, doc = "process id in the task's own pid namespace");
+  uid @7 :Ints $column(abi = u32, doc = "real user id, in the initial user namespace");
+  gid @8 :Ints $column(abi = u32, doc = "real group id");
+  euid @9 :Ints $column(abi = u32, doc = "effective user id");
+  egid @10 :Ints $column(abi = u32, doc = "effective group id");
+  nsCgroup @11 :Ints $column(abi = u32, doc = "inode number of the cgroup namespace");
+  nsIpc @12 :Ints $column(abi = u32, doc = "inode number of the ipc namespace");
+  nsMnt @13 :Ints $column(abi = u32, doc = "inode number of the mount namespace");
+  nsNet @14 :Ints $column(abi = u32, doc = "inode number of the network namespace");
+  nsPid @15 :Ints $column(abi = u32, doc = "inode number of the pid namespace");
+  nsUser @16 :Ints $column(abi = u32, doc = "inode number of the user namespace");
+  nsUts @17 :Ints $column(abi = u32, doc = "inode number of the uts namespace");
+  flags @18 :Ints $column(abi = u32, doc = "bit 0: kernel thread");
+  comm @19 :Strings $column(abi = fixed, size = 16, doc = "name of the thread, padded with zeros");
+}
+
+# ---- record kinds --------------------------------------------------------------------------------
+
+struct ProcessFork {
+  common @0 :Common;
+  childStartTime @1 :Ints $column(abi = u64, unit = "ns", doc = "start of the child's process, boot time");
+  childCgroupId @2 :Ints $column(abi = u64, doc = "cgroup id of the child");
+  childPid @3 :Ints $column(abi = u32, doc = "process id of the child");
+  childTid @4 :Ints $column(abi = u32, doc = "thread id of the child");
+  childVpid @5 :Ints $column(abi = u32, doc = "process id of the child in its own pid namespace");
+  childNsPid @6 :Ints $column(abi = u32, doc = "inode number of the child's pid namespace");
+}
+
+struct ProcessExec {
+  common @0 :Common;
+  oldTid @1 :Ints $column(abi = u32, doc = "thread id of the caller before the exec");
+  flags @2 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: a page of them could not be read");
+  argsCount @3 :Ints $column(abi = u32, doc = "argc");
+  argsTotal @4 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
+  filename @5 :Strings $column(abi = bytes, doc = "path as passed to execve");
+  args @6 :Strings $column(abi = bytes, doc = "argument block: each argument ends with a NUL");
+}
+
+struct ProcessExit {
+  common @0 :Common;
+  startTime @1 :Ints $column(abi = u64, unit = "ns", doc = "start of the thread, boot time");
+  status @2 :Ints $column(abi = u32, doc = "as waitpid(2) has it: code << 8 | core << 7 | signal");
+  flags @3 :Ints $column(abi = u32, doc = "bit 0: the last thread of its process");
+}
+
+struct CgroupMkdir {
+  common @0 :Common;
+  id @1 :Ints $column(abi = u64, doc = "cgroup id");
+  parentId @2 :Ints $column(abi = u64, doc = "cgroup id of the parent");
+  hierarchy @3 :Ints $column(abi = u32, doc = "hierarchy id; 0: unified");
+  path @4 :Strings $column(abi = bytes, doc = "full path in its hierarchy");
+}
+
+struct CgroupRmdir {
+  common @0 :Common;
+  id @1 :Ints $column(abi = u64, doc = "cgroup id");
+  parentId @2 :Ints $column(abi = u64, doc = "cgroup id of the parent");
+  hierarchy @3 :Ints $column(abi = u32, doc = "hierarchy id; 0: unified");
+  path @4 :Strings $column(abi = bytes, doc = "full path in its hierarchy");
+}
+
+struct CgroupAttach {
+  common @0 :Common;
+  id @1 :Ints $column(abi = u64, doc = "cgroup id of the destination");
+  hierarchy @2 :Ints $column(abi = u32, doc = "hierarchy id; 0: unified");
+  pid @3 :Ints $column(abi = u32, doc = "process id of the task that is moved");
+  tid @4 :Ints $column(abi = u32, doc = "its thread id");
+  vpid @5 :Ints $column(abi = u32, doc = "its process id in its own pid namespace");
+  flags @6 :Ints $column(abi = u32, doc = "bit 0: the whole thread group moves");
+  path @7 :Strings $column(abi = bytes, doc = "full path of the destination");
+}
+
+struct SocketState {
+  common @0 :Common;
+  cookie @1 :Ints $column(abi = u64, delta = true, doc = "socket cookie: unique for the boot");
+  netns @2 :Ints $column(abi = u32, doc = "inode number of the socket's network namespace");
+  family @3 :Ints $column(abi = u16, doc = "address family: 2 IPv4, 10 IPv6");
+  protocol @4 :Ints $column(abi = u16, doc = "IP protocol number");
+  localPort @5 :Ints $column(abi = u16, doc = "0: not bound yet");
+  remotePort @6 :Ints $column(abi = u16, doc = "0: none");
+  type @7 :Ints $column(abi = u16, doc = "socket type: 1 stream");
+  oldState @8 :Ints $column(abi = u8, doc = "TCP state before");
+  newState @9 :Ints $column(abi = u8, doc = "TCP state after");
+  localAddress @10 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
+  remoteAddress @11 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
+}
+
+struct SignalGenerate {
+  common @0 :Common;
+  signal @1 :Ints $column(abi = s32, doc = "signal number");
+  error @2 :Ints $column(abi = s32, doc = "si_errno");
+  code @3 :Ints $column(abi = s32, doc = "si_code");
+  infoPid @4 :Ints $column(abi = s32, doc = "si_pid, where the code has one, as the receiver sees it");
+  infoUid @5 :Ints $column(abi = u32, doc = "si_uid, likewise");
+  group @6 :Ints $column(abi = u32, doc = "1: directed at the process, 0: at the thread");
+  result @7 :Ints $column(abi = u32, doc = "0 delivered, 1 ignored, 2 already pending, 3 overflow, 4 info lost");
+  targetPid @8 :Ints $column(abi = u32, doc = "process id of the target");
+  targetTid @9 :Ints $column(abi = u32, doc = "thread id of the target");
+  targetVpid @10 :Ints $column(abi = u32, doc = "process id of the target in its own pid namespace");
+}
+
+struct SignalDeliver {
+  common @0 :Common;
+  handler @1 :Ints $column(abi = u64, doc = "0 default, 1 ignore, else the handler's address");
+  signal @2 :Ints $column(abi = s32, doc = "signal number");
+  error @3 :Ints $column(abi = s32, doc = "si_errno");
+  code @4 :Ints $column(abi = s32, doc = "si_code");
+  infoPid @5 :Ints $column(abi = s32, doc = "si_pid, where the code has one, as the receiver sees it");
+  infoUid @6 :Ints $column(abi = u32, doc = "si_uid, likewise");
+  flags @7 :Ints $column(abi = u32, doc = "sa_flags");
+}
+
+struct ClockSample {
+  common @0 :Common;
+  real @1 :Ints $column(abi = u64, unit = "ns", doc = "real time at this boot time, since 1970");
+}
+
+struct ProcessSnapshot {
+  common @0 :Common;
+  flags @1 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: they could not be read");
+  argsTotal @2 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
+  exe @3 :Strings $column(abi = bytes, doc = "path of the executable");
+  args @4 :Strings $column(abi = bytes, doc = "argument block: each argument ends with a NUL");
+}
+
+struct CgroupSnapshot {
+  common @0 :Common;
+  id @1 :Ints $column(abi = u64, doc = "cgroup id");
+  hierarchy @2 :Ints $column(abi = u32, doc = "hierarchy id; 0: unified");
+  path @3 :Strings $column(abi = bytes, doc = "full path in its hierarchy");
+}
+
+# ---- blocks --------------------------------------------------------------------------------------
+
+struct Stream {
+  # Where the sequence numbers of one CPU and kind stand when a block begins.
+  kind @0 :UInt16;
+  cpu @1 :UInt16;
+  seq @2 :UInt64;      # that its first record would have if nothing was lost
+}
+
+struct Gap {
+  # Records that are missing before row `row` of a kind.
+  kind @0 :UInt16;
+  cpu @1 :UInt16;
+  row @2 :UInt32;
+  lost @3 :Int64;      # the row's sequence number is this much higher than expected
+  sinceTime @4 :UInt64; # boot time of the last record before it; 0: unknown
+}
+
+struct Block {
+  # A batch of records in arrival order.
+  first @0 :UInt64;        # number of its first record in the capture
+  count @1 :UInt32;
+  kinds @2 :List(UInt16);  # the kinds present, in slots; 0 is the slot of `raw`
+  order @3 :Ints;          # of each record: its slot
+  streams @4 :List(Stream);
+  gaps @5 :List(Gap);
+  tasks @6 :Task;
+  raw @7 :Strings;         # whole records that fit no kind of this schema
+  processFork @8 :ProcessFork $kind(1);
+  processExec @9 :ProcessExec $kind(2);
+  processExit @10 :ProcessExit $kind(3);
+  cgroupMkdir @11 :CgroupMkdir $kind(4);
+  cgroupRmdir @12 :CgroupRmdir $kind(5);
+  cgroupAttach @13 :CgroupAttach $kind(6);
+  socketState @14 :SocketState $kind(7);
+  signalGenerate @15 :SignalGenerate $kind(8);
+  signalDeliver @16 :SignalDeliver $kind(9);
+  clockSample @17 :ClockSample $kind(16);
+  processSnapshot @18 :ProcessSnapshot $kind(17);
+  cgroupSnapshot @19 :CgroupSnapshot $kind(18);
+}
+
+# ---- the entries of a segment --------------------------------------------------------------------
+
+struct SegmentHeader {
+  formatVersion @0 :UInt16;
+  abiVersion @1 :UInt16;      # DSE_ABI_VERSION of the records
+  captureId @2 :Data;         # 16 random bytes, the same in all segments of a capture
+  segment @3 :UInt32;         # number of this segment in its capture, from 0
+  first @4 :UInt64;           # number of its first record
+  recorderVersion @5 :Text;
+  recorderPid @6 :UInt32;
+  hostName @7 :Text;
+  kernelRelease @8 :Text;
+  kernelVersion @9 :Text;
+  machine @10 :Text;          # as uname -m has it
+  bootId @11 :Text;
+  cpus @12 :UInt32;           # possible CPUs
+  pageSize @13 :UInt32;
+  cgroupHierarchy @14 :UInt32;    # the hierarchy of Task.cgroupId; 0: unified
+  cgroupControllers @15 :Text;    # of that hierarchy, as /proc/self/cgroup names it
+  bootTime @16 :UInt64;       # a clock sample: boot time, nanoseconds, in force when it begins
+  realTime @17 :UInt64;       # the real time at that moment, nanoseconds since 1970
+  bootOfStart @18 :UInt64;    # boot time when recording started
+  options @19 :List(Option);
+  kinds @20 :List(UInt16);    # the kinds that were recorded
+}
+
+struct Option {
+  name @0 :Text;
+  value @1 :Text;
+}
+
+struct Snapshot {
+  # Processes and cgroups that existed when a segment began. What happened between `beginTime` and
+  # `endTime` may or may not show in it; the records of that span are in the stream that follows.
+  beginTime @0 :UInt64;       # boot time, nanoseconds
+  endTime @1 :UInt64;
+  beginStreams @2 :List(Stream);  # sequence numbers at beginTime
+  endStreams @3 :List(Stream);    # and at endTime
+  rows @4 :Block;             # of kinds process_snapshot and cgroup_snapshot; not numbered
+}
+
+struct Loss {
+  kind @0 :UInt16;
+  cause @1 :Text;             # "ring full", "program busy"
+  count @2 :UInt64;
+}
+
+struct IndexItem {
+  offset @0 :UInt64;          # of the entry, from the start of the segment
+  type @1 :UInt8;             # entry type
+  first @2 :UInt64;
+  count @3 :UInt32;
+  minTime @4 :UInt64;
+  maxTime @5 :UInt64;
+  lost @6 :UInt64;
+  kinds @7 :UInt64;           # bit k: kind k is present
+}
+
+struct End {
+  # The last entry of a sealed segment.
+  records @0 :UInt64;         # in this segment
+  reason @1 :Text;            # "rotated", or why recording ended
+  last @2 :Bool;              # no segment of this capture follows
+  losses @3 :List(Loss);      # since recording started
+  seen @4 :List(Loss);        # records that the kernel side met, by kind; cause is empty
+  streams @5 :List(Stream);   # the sequence numbers reached, losses at the very end included
+  index @6 :List(IndexItem);
+}
+
+struct Entry {
+  # The root of every message.
+  union {
+    segment @0 :SegmentHeader;
+    snapshot @1 :Snapshot;
+    block @2 :Block;
+    end @3 :End;
+  }
+}
+
+# ---- events --------------------------------------------------------------------------------------
+
+enum FieldType {
+  number @0;    # JSON number
+  id @1;        # may pass 2^53: a JSON string of decimal digits
+  text @2;      # bytes, as a JSON string
+  list @3;      # NUL-terminated strings, as a JSON array
+  time @4;      # boot time in nanoseconds, as RFC 3339 of the real time, UTC
+  flag @5;      # true or false
+}
+
+struct FieldSpec {
+  name @0 :Text;
+  type @1 :FieldType;
+  from @2 :Text;   # the column that it is: "task.x", or "x" of the point's record kind; else derived
+  unit @3 :Text;
+  points @4 :List(Text);  # the observation points that have it; none: all
+  doc @5 :Text;
+}
+
+const eventFields :List(FieldSpec) = [
+  (name = "evt.num", type = number, doc = "number of the record in the capture; 0 for what existed before"),
+  (name = "evt.time", type = time, doc = "when it happened"),
+  (name = "evt.type", type = text, doc = "observation point"),
+  (name = "evt.cpu", type = number, doc = "CPU that it happened on"),
+
+  (name = "proc.name", type = text, from = "task.comm", doc = "name of the thread (comm) that ran; for ProcessExecuted the new one"),
+  (name = "proc.pid", type = number, from = "task.pid", doc = "process id, in the initial pid namespace"),
+  (name = "proc.tid", type = number, from = "task.tid", doc = "thread id"),
+  (name = "proc.ppid", type = number, from = "task.ppid", doc = "process id of the parent"),
+  (name = "proc.vpid", type = number, from = "task.vpid", doc = "process id in the process's own pid namespace"),
+  (name = "proc.pname", type = text, points = ["ProcessExecuted"], doc = "name of the parent, from the process table"),
+  (name = "proc.exe", type = text, points = ["ProcessExecuted"], doc = "first argument, argv[0]"),
+  (name = "proc.filename", type = text, from = "filename", points = ["ProcessExecuted"], doc = "path as passed to execve"),
+  (name = "proc.args", type = list, points = ["ProcessExecuted"], doc = "arguments after argv[0]"),
+  (name = "proc.cmdline", type = text, points = ["ProcessExecuted"], doc = "all arguments, joined by spaces"),
+  (name = "proc.argc", type = number, from = "argsCount", points = ["ProcessExecuted"], doc = "number of arguments, argv[0] included"),
+  (name = "proc.args_bytes", type = number, from = "argsTotal", unit = "bytes", points = ["ProcessExecuted"], doc = "true size of the argument block"),
+  (name = "proc.args_cut", type = flag, points = ["ProcessExecuted"], doc = "the arguments were longer than the recording limit, or not all readable"),
+
+  (name = "user.uid", type = number, from = "task.uid", doc = "real user id, in the initial user namespace"),
+  (name = "user.euid", type = number, from = "task.euid", doc = "effective user id"),
+  (name = "group.gid", type = number, from = "task.gid", doc = "real group id"),
+  (name = "group.egid", type = number, from = "task.egid", doc = "effective group id"),
+
+  (name = "container.phase", type = text, points = ["ContainerEvent"], doc = "started, exited, or existing"),
+  (name = "container.id", type = text, points = ["ContainerEvent"], doc = "container id, from the cgroup path or its leaf"),
+  (name = "container.runtime", type = text, points = ["ContainerEvent"], doc = "docker, containerd, cri-o, podman, runc, ...; unknown"),
+  (name = "container.init_pid", type = number, points = ["ContainerEvent"], doc = "process id of the container's first process"),
+  (name = "container.evidence", type = text, points = ["ContainerEvent"], doc = "what told so: init_exec, first_exec, init_exit, cgroup_rmdir, snapshot"),
+
+  (name = "sock.family", type = text, points = ["SocketStateChange"], doc = "ipv4 or ipv6"),
+  (name = "sock.proto", type = text, points = ["SocketStateChange"], doc = "tcp, mptcp, sctp, dccp, or the number"),
+  (name = "sock.lip", type = text, points = ["SocketStateChange"], doc = "local address"),
+  (name = "sock.lport", type = number, from = "localPort", points = ["SocketStateChange"], doc = "local port; 0 before it is bound"),
+  (name = "sock.rip", type = text, points = ["SocketStateChange"], doc = "remote address"),
+  (name = "sock.rport", type = number, from = "remotePort", points = ["SocketStateChange"], doc = "remote port"),
+  (name = "sock.oldstate", type = text, points = ["SocketStateChange"], doc = "TCP state before"),
+  (name = "sock.newstate", type = text, points = ["SocketStateChange"], doc = "TCP state after"),
+  (name = "sock.cookie", type = id, from = "cookie", points = ["SocketStateChange"], doc = "kernel's identity of the socket, unique for the boot"),
+  (name = "sock.netns", type = number, from = "netns", points = ["SocketStateChange"], doc = "network namespace of the socket"),
+
+  (name = "sig.name", type = text, points = ["SignalDelivered"], doc = "name of the signal"),
+  (name = "sig.num", type = number, from = "signal", points = ["SignalDelivered"], doc = "number of the signal"),
+  (name = "sig.code", type = text, points = ["SignalDelivered"], doc = "si_code by name, else its number"),
+  (name = "sig.errno", type = number, from = "error", points = ["SignalDelivered"], doc = "si_errno"),
+  (name = "sig.handler", type = text, points = ["SignalDelivered"], doc = "default, ignore, or user"),
+  (name = "sig.handler_addr", type = id, from = "handler", points = ["SignalDelivered"], doc = "sa_handler"),
+  (name = "sig.flags", type = number, from = "flags", points = ["SignalDelivered"], doc = "sa_flags"),
+  (name = "sig.directed", type = text, points = ["SignalDelivered"], doc = "process or thread, from the sending side"),
+  (name = "sig.sender.pid", type = number, points = ["SignalDelivered"], doc = "process id of the sender"),
+  (name = "sig.sender.tid", type = number, points = ["SignalDelivered"], doc = "thread id of the sender"),
+  (name = "sig.sender.name", type = text, points = ["SignalDelivered"], doc = "name of the sending thread"),
+  (name = "sig.sender.uid", type = number, points = ["SignalDelivered"], doc = "real user id of the sender"),
+
+  (name = "cgroup.id", type = id, from = "task.cgroupId", doc = "cgroup of the process"),
+  (name = "cgroup.path", type = text, doc = "full path of that cgroup, where it is known"),
+  (name = "ns.cgroup", type = number, from = "task.nsCgroup", doc = "inode number of the cgroup namespace"),
+  (name = "ns.ipc", type = number, from = "task.nsIpc", doc = "inode number of the ipc namespace"),
+  (name = "ns.mnt", type = number, from = "task.nsMnt", doc = "inode number of the mount namespace"),
+  (name = "ns.net", type = number, from = "task.nsNet", doc = "inode number of the network namespace"),
+  (name = "ns.pid", type = number, from = "task.nsPid", doc = "inode number of the pid namespace"),
+  (name = "ns.user", type = number, from = "task.nsUser", doc = "inode number of the user namespace"),
+  (name = "ns.uts", type = number, from = "task.nsUts", doc = "inode number of the uts namespace"),
+];

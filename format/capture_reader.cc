@@ -1,0 +1,160 @@
+#include "format/capture_reader.h"
+
+#include <fmt/format.h>
+
+namespace dse::format {
+
+Result<std::unique_ptr<CaptureReader>> CaptureReader::open(const std::vector<std::string>& paths) {
+  std::unique_ptr<CaptureReader> reader(new CaptureReader);
+  for (const std::string& path : paths) {
+    DSE_TRY_ASSIGN(auto segments, list_segments(path));
+    reader->segments_.insert(reader->segments_.end(), segments.begin(), segments.end());
+  }
+  return reader;
+}
+
+CaptureReader::CaptureReader(std::shared_ptr<ByteSource> source, std::string name)
+    : reader_(std::make_unique<SegmentReader>(std::move(source), &counters_)),
+      name_(std::move(name)) {}
+
+void CaptureReader::note(Note::What what, std::string text) {
+  notes_.push_back({what, std::move(text)});
+}
+
+void CaptureReader::report_damage(const Error& error) {
+  note(Note::What::damaged, name_ + ": " + error.message());
+}
+
+Status CaptureReader::open_next_segment() {
+  const SegmentPath& segment = segments_[next_segment_++];
+  name_ = segment.path == "-" ? "standard input" : segment.path;
+  was_open_ = !segment.sealed;
+  DSE_TRY_ASSIGN(auto source, open_byte_source(segment.path));
+  reader_ = std::make_unique<SegmentReader>(std::move(source), &counters_);
+  return {};
+}
+
+// Says what is to be said about how the input ended; `error` is why reading stopped, if it did.
+void CaptureReader::close_segment(const std::optional<Error>& error) {
+  bool cut = (error && reader_->torn()) || (!error && !reader_->sealed());
+  if (error && !reader_->torn()) {
+    note(Note::What::damaged, name_ + ": " + error->message());
+  } else if (cut && was_open_ && is_being_recorded(name_)) {
+    note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
+  } else if (cut && !counters_.entries) {
+    note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
+  } else if (cut) {
+    note(Note::What::unsealed,
+         fmt::format("{}: not sealed: the recorder died or the file was cut; all {} complete "
+                     "entries were read{}",
+                     name_, counters_.entries,
+                     error ? ", the last one is torn" : ""));
+  }
+  reader_.reset();
+}
+
+Result<Step> CaptureReader::next() {
+  while (true) {
+    if (!reader_) {
+      if (next_segment_ >= segments_.size()) return Step{Step::What::end, {}};
+      DSE_TRY(open_next_segment());
+    }
+    auto entry = reader_->next();
+    if (!entry) {
+      if (entry.error().code() != ErrorCode::damaged) return entry.error();
+      close_segment(entry.error());
+      continue;
+    }
+    if (!*entry) {
+      close_segment({});
+      continue;
+    }
+    std::uint64_t offset = (*entry)->offset;
+    auto step = take(**entry);
+    if (!step) {
+      if (step.error().code() != ErrorCode::damaged) return step.error();
+      // One bad entry does not spoil the others.
+      note(Note::What::damaged,
+           fmt::format("{}: at byte {}: {}", name_, offset, step.error().message()));
+      continue;
+    }
+    if (*step) return std::move(**step);
+  }
+}
+
+Result<std::optional<Step>> CaptureReader::take(EntryRef& entry) {
+  if (observer_) observer_->entry(entry.header);
+  switch (entry.header.type) {
+    case EntryType::segment: return take_segment(entry);
+    case EntryType::snapshot:
+      if (!take_snapshot_) return std::optional<Step>();
+      return take_batch(entry);
+    case EntryType::block: return take_batch(entry);
+    case EntryType::end: {
+      DSE_TRY_ASSIGN(EndInfo end, open_end_info(entry.header, std::move(entry.body)));
+      if (observer_) observer_->end(end);
+      losses_ = std::move(end.losses);
+      gap_losses_ = 0;
+      return std::optional<Step>();
+    }
+    case EntryType::trailer: break;
+  }
+  return std::optional<Step>();
+}
+
+Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
+  DSE_TRY_ASSIGN(SegmentInfo info, open_segment_info(entry.header, std::move(entry.body)));
+  if (observer_) observer_->segment(name_, info);
+  bool same = any_capture_ && info.capture_id == info_.capture_id;
+  bool goes_on = same && info.first == next_record_;
+  if (same && !goes_on) {
+    if (info.first > next_record_)
+      note(Note::What::missing, fmt::format("{}: {} records before it are missing", name_,
+                                            info.first - next_record_));
+    else
+      note(Note::What::damaged, name_ + ": segments are not in order, or twice");
+  }
+  if (any_capture_ && !same) {
+    auto over = losses();
+    ended_losses_ = std::move(over);
+    losses_.clear();
+    gap_losses_ = 0;
+  }
+  any_capture_ = true;
+  info_ = std::move(info);
+  next_record_ = info_.first;
+  take_snapshot_ = !goes_on;
+  if (goes_on) return std::optional<Step>();
+  return std::optional<Step>(Step{Step::What::capture, {}});
+}
+
+Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
+  const EntryHeader& header = entry.header;
+  if (header.type == EntryType::block) {
+    if (header.capture != short_id(info_.capture_id))
+      return Error(ErrorCode::damaged, "a block of another capture");
+    if (header.first != next_record_)
+      note(Note::What::missing,
+           fmt::format("{}: records {} to {} are missing", name_, next_record_, header.first));
+    next_record_ = header.first + header.count;
+    gap_losses_ += header.lost;
+  }
+  bool wanted = want_gaps_ && header.lost != 0;
+  for (const KindCount& kind : header.kinds)
+    wanted = wanted || (kind.kind < kMaxKinds && (wanted_ & kind_bit(kind.kind)) != 0);
+  if (!wanted) return std::optional<Step>();
+  DSE_TRY_ASSIGN(Batch batch, open_batch(header, std::move(entry.body), &counters_));
+  return std::optional<Step>(Step{Step::What::batch, std::move(batch)});
+}
+
+std::vector<Loss> CaptureReader::losses() const {
+  std::vector<Loss> all = ended_losses_;
+  for (const Loss& loss : losses_) {
+    if (loss.count) all.push_back(loss);
+  }
+  // Of an unsealed capture only the gaps are known, and not by cause.
+  if (gap_losses_) all.push_back({0, "gaps", gap_losses_});
+  return all;
+}
+
+}  // namespace dse::format

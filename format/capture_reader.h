@@ -1,0 +1,71 @@
+// Captures as a source of batches: directories, files and pipes, one after the other.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "format/capture_directory.h"
+#include "format/segment_reader.h"
+#include "format/source.h"
+
+namespace dse::format {
+
+class CaptureReader final : public Source {
+ public:
+  // Each path is a directory, a file, or "-" for standard input. An error when one does not exist.
+  static Result<std::unique_ptr<CaptureReader>> open(const std::vector<std::string>& paths);
+  // One source of bytes, for tests.
+  explicit CaptureReader(std::shared_ptr<ByteSource> source, std::string name);
+
+  Result<Step> next() override;
+  const SegmentInfo& info() const override { return info_; }
+  void want(KindSet kinds) override { wanted_ = kinds; }
+  void report_damage(const Error& error) override;
+  const std::vector<Note>& notes() const override { return notes_; }
+  std::vector<Loss> losses() const override;
+
+  // For `dse info`: told of every entry, whatever next() makes of it.
+  struct Observer {
+    virtual ~Observer() = default;
+    virtual void segment(const std::string& path, const SegmentInfo& info) = 0;
+    virtual void entry(const EntryHeader& header) = 0;
+    virtual void end(const EndInfo& info) = 0;
+  };
+  void observe(Observer* observer) { observer_ = observer; }
+  // Batches with gaps come out even if they have no wanted kind.
+  void want_gaps() { want_gaps_ = true; }
+
+  const ReadCounters& counters() const { return counters_; }
+
+ private:
+  CaptureReader() = default;
+
+  Status open_next_segment();
+  void close_segment(const std::optional<Error>& error);
+  Result<std::optional<Step>> take(EntryRef& entry);
+  Result<std::optional<Step>> take_segment(EntryRef& entry);
+  Result<std::optional<Step>> take_batch(EntryRef& entry);
+  void note(Note::What what, std::string text);
+
+  std::vector<SegmentPath> segments_;
+  std::size_t next_segment_ = 0;
+  std::unique_ptr<SegmentReader> reader_;
+  std::string name_;       // of what reader_ reads
+  bool was_open_ = false;  // it goes by its `.open` name
+  Observer* observer_ = nullptr;
+
+  KindSet wanted_ = kAllKinds;
+  bool want_gaps_ = false;
+  SegmentInfo info_;
+  bool any_capture_ = false;
+  bool take_snapshot_ = false;   // the segment at hand begins a capture
+  std::uint64_t next_record_ = 0;
+  std::vector<Note> notes_;
+  std::vector<Loss> ended_losses_;   // of captures that are over
+  std::vector<Loss> losses_;         // of the capture at hand: what its last end entry said,
+  std::uint64_t gap_losses_ = 0;     // and what gaps have shown since
+  ReadCounters counters_;
+};
+
+}  // namespace dse::format

@@ -1,0 +1,147 @@
+#include "format/capture_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "format/capture_directory.h"
+#include "format/message.h"
+
+namespace dse::format {
+namespace {
+
+EntryHeader header_of(const Rows& rows, EntryType type) {
+  EntryHeader header;
+  header.type = type;
+  header.first = rows.first;
+  header.count = rows.count();
+  header.min_time = rows.count() ? rows.min_time() : 0;
+  header.max_time = rows.max_time();
+  header.lost = rows.lost();
+  std::uint32_t raw = static_cast<std::uint32_t>(rows.raw_index().size());
+  if (raw) header.kinds.push_back({0, raw});
+  for (const Rows::Table& table : rows.tables())
+    if (table.layout && table.count) header.kinds.push_back({table.layout->kind, table.count});
+  return header;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& options,
+                                                           FileSystem& fs) {
+  const std::string& path = options.path;
+  struct stat status;
+  bool exists = path != "-" && ::stat(path.c_str(), &status) == 0;
+  Place place = Place::directory;
+  if (path == "-" || (exists && !S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)))
+    place = Place::stream;
+  else if (!exists ? path.ends_with(kSegmentSuffix) : S_ISREG(status.st_mode))
+    place = Place::file;
+
+  std::unique_ptr<CaptureWriter> writer(new CaptureWriter(options, place, fs));
+  if (place == Place::directory) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error)
+      return Error(ErrorCode::io, "cannot create directory " + path + ": " + error.message());
+    DSE_TRY_ASSIGN(writer->first_record_, next_record_number(path));
+  } else if (place == Place::file && exists) {
+    return Error(ErrorCode::io, path + " exists; remove it or choose another name");
+  }
+  return writer;
+}
+
+Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
+  header.capture = capture_;
+  header.position = file_->size_bytes();
+  DSE_TRY_ASSIGN(auto bytes, encoder_.encode(header, message));
+  DSE_TRY(file_->append(bytes));
+  if (header.type == EntryType::snapshot || header.type == EntryType::block) {
+    std::uint64_t kinds = 0;
+    for (const KindCount& kind : header.kinds)
+      if (kind.kind < kMaxKinds) kinds |= std::uint64_t{1} << kind.kind;
+    index_.push_back({header.position, header.type, header.first,
+                      static_cast<std::uint32_t>(header.count), header.min_time, header.max_time,
+                      header.lost, kinds});
+  }
+  return {};
+}
+
+Status CaptureWriter::begin_segment(SegmentInfo info, std::uint64_t first,
+                                    const Snapshot& snapshot) {
+  if (place_ == Place::stream) {
+    if (!file_) {
+      FileHandle handle(options_.path == "-"
+                            ? ::dup(STDOUT_FILENO)
+                            : fs_.open(options_.path.c_str(), O_WRONLY | O_CLOEXEC, 0));
+      std::string name = options_.path == "-" ? "standard output" : options_.path;
+      if (handle.get() < 0)
+        return Error(ErrorCode::io, errno_error("cannot write " + name, errno).message());
+      file_ = SegmentFile::stream(std::move(handle), name, fs_);
+    }
+  } else {
+    std::string path = place_ == Place::file
+                           ? options_.path
+                           : (std::filesystem::path(options_.path) / segment_name(first)).string();
+    DSE_TRY_ASSIGN(file_, SegmentFile::create(path, fs_));
+  }
+  capture_ = short_id(info.capture_id);
+  index_.clear();
+  segment_records_ = 0;
+  next_record_ = first;
+  info.segment = segments_++;
+  info.first = first;
+
+  EntryHeader header;
+  header.type = EntryType::segment;
+  header.first = first;
+  DSE_TRY(append(header, *encode_segment_info(info)));
+  return append(header_of(snapshot.rows, EntryType::snapshot),
+                *batches_.snapshot(snapshot.rows, snapshot.span));
+}
+
+Status CaptureWriter::write(const Rows& rows) {
+  DSE_TRY(append(header_of(rows, EntryType::block), *batches_.block(rows)));
+  segment_records_ += rows.count();
+  next_record_ = rows.first + rows.count();
+  return {};
+}
+
+Status CaptureWriter::end_segment(EndInfo info) {
+  info.records = segment_records_;
+  info.index = index_;
+  EntryHeader header;
+  header.type = EntryType::end;
+  header.first = next_record_;
+  std::uint64_t end_position = file_->size_bytes();
+  DSE_TRY(append(header, *encode_end_info(info)));
+
+  EntryHeader trailer;
+  trailer.type = EntryType::trailer;
+  trailer.capture = capture_;
+  trailer.first = end_position;
+  trailer.position = file_->size_bytes();
+  DSE_TRY(file_->append(encode_header(trailer)));
+  DSE_TRY(file_->seal());
+  if (place_ != Place::stream) {
+    closed_bytes_ += file_->size_bytes();
+    file_.reset();
+  }
+  return prune();
+}
+
+Status CaptureWriter::prune() {
+  if (options_.keep == 0 || place_ != Place::directory) return {};
+  DSE_TRY_ASSIGN(auto segments, list_segments(options_.path));
+  std::erase_if(segments, [](const SegmentPath& segment) { return !segment.sealed; });
+  for (std::size_t i = 0; i + options_.keep < segments.size(); ++i)
+    if (fs_.unlink(segments[i].path.c_str()) != 0 && errno != ENOENT)
+      return Error(ErrorCode::io,
+                   errno_error("cannot remove " + segments[i].path, errno).message());
+  return {};
+}
+
+}  // namespace dse::format

@@ -1,0 +1,75 @@
+// A capture being written: segments of snapshot, blocks and end, rotated and, if asked, pruned.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "format/encode.h"
+#include "format/entry.h"
+#include "format/segment_file.h"
+#include "format/segment_info.h"
+
+namespace dse::format {
+
+struct WriterOptions {
+  std::string path;        // directory, file, or "-"
+  int level = 1;           // zstd
+  std::uint32_t keep = 0;  // sealed segments to keep in a directory; 0: all
+};
+
+// What stands at the start of a segment.
+struct Snapshot {
+  Rows rows;
+  BatchEncoder::SnapshotSpan span;
+};
+
+class CaptureWriter {
+ public:
+  // Checks and makes the place to write to. A path that ends in ".dse" is a file, a pipe or device
+  // that exists is a stream; anything else is a directory, made if need be. `fs` outlives the writer.
+  static Result<std::unique_ptr<CaptureWriter>> open(const WriterOptions& options, FileSystem& fs);
+
+  // The number of the first record to write: a directory may have captures already.
+  std::uint64_t first_record() const { return first_record_; }
+  // Only a directory takes more than one segment.
+  bool can_rotate() const { return place_ == Place::directory; }
+
+  // Begins a segment. `info.segment` and `info.first` are set here.
+  Status begin_segment(SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
+  // Rows in a segment that has begun, with `rows.first` set.
+  Status write(const Rows& rows);
+  // Writes the end entry, with the index filled in here, and seals.
+  Status end_segment(EndInfo info);
+
+  std::uint64_t segment_bytes() const { return file_ ? file_->size_bytes() : 0; }
+  std::uint64_t total_bytes() const { return closed_bytes_ + segment_bytes(); }
+  std::uint32_t segments() const { return segments_; }
+  std::uint64_t raw_bytes() const { return encoder_.raw_bytes(); }
+
+ private:
+  enum class Place { directory, file, stream };
+
+  CaptureWriter(WriterOptions options, Place place, FileSystem& fs)
+      : options_(std::move(options)), place_(place), fs_(fs), encoder_(options_.level) {}
+
+  Status append(EntryHeader header, ColumnMessage& message);
+  Status prune();
+
+  WriterOptions options_;
+  Place place_;
+  FileSystem& fs_;
+  EntryEncoder encoder_;
+  BatchEncoder batches_;
+  std::optional<SegmentFile> file_;
+  std::uint64_t capture_ = 0;
+  std::uint64_t first_record_ = 0;
+  std::uint64_t segment_records_ = 0;
+  std::uint64_t next_record_ = 0;
+  std::uint64_t closed_bytes_ = 0;
+  std::uint32_t segments_ = 0;
+  std::vector<IndexItem> index_;
+};
+
+}  // namespace dse::format

@@ -1,0 +1,185 @@
+#include "format/rows.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+
+namespace dse::format {
+namespace {
+
+std::uint64_t next_batch() {
+  static std::atomic<std::uint64_t> counter{0};
+  return ++counter;
+}
+
+std::uint64_t hash_task(const dse_task& task) { return XXH3_64bits(&task, sizeof(task)); }
+
+std::uint32_t load_u32(const std::byte* at) {
+  std::uint32_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+constexpr std::uint32_t kEmpty = 0xffffffff;
+
+}  // namespace
+
+std::vector<StreamPosition> StreamTable::positions() const {
+  std::vector<StreamPosition> out;
+  for (std::size_t kind = 0; kind < states_.size(); ++kind)
+    for (std::size_t cpu = 0; cpu < states_[kind].size(); ++cpu)
+      if (states_[kind][cpu].next != 0)
+        out.push_back({static_cast<Kind>(kind), static_cast<std::uint16_t>(cpu),
+                       states_[kind][cpu].next});
+  return out;
+}
+
+std::uint32_t TaskTable::intern(const dse_task& task) {
+  // Records come in runs of one task.
+  if (last_ < tasks_.size() && std::memcmp(&tasks_[last_], &task, sizeof(task)) == 0) return last_;
+  if (2 * (tasks_.size() + 1) > slots_.size()) grow();
+  std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = hash_task(task) & mask;; i = (i + 1) & mask) {
+    std::uint32_t& slot = slots_[i];
+    if (slot == kEmpty) {
+      tasks_.push_back(task);
+      slot = static_cast<std::uint32_t>(tasks_.size() - 1);
+      return last_ = slot;
+    }
+    if (std::memcmp(&tasks_[slot], &task, sizeof(task)) == 0) return last_ = slot;
+  }
+}
+
+void TaskTable::grow() {
+  slots_.assign(slots_.empty() ? 256 : 2 * slots_.size(), kEmpty);
+  std::size_t mask = slots_.size() - 1;
+  for (std::uint32_t index = 0; index < tasks_.size(); ++index) {
+    std::size_t i = hash_task(tasks_[index]) & mask;
+    while (slots_[i] != kEmpty) i = (i + 1) & mask;
+    slots_[i] = index;
+  }
+}
+
+void TaskTable::clear() {
+  tasks_.clear();
+  std::fill(slots_.begin(), slots_.end(), kEmpty);
+  last_ = 0;
+}
+
+Rows::Rows() : batch_(next_batch()) {
+  tables_.resize(1);  // slot 0: raw
+  for (const TableLayout& layout : all_kind_layouts()) {
+    Table table;
+    table.layout = &layout;
+    table.stride =
+        static_cast<std::uint32_t>((sizeof(RowHead) + layout.fixed_size + 7) & ~std::size_t{7});
+    for (unsigned i = 0; i < layout.columns.size(); ++i)
+      if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
+    table.dictionaries.resize(table.byte_columns.size());
+    table.indices.resize(table.byte_columns.size());
+    slot_of_kind_[layout.kind] = static_cast<std::uint8_t>(tables_.size());
+    tables_.push_back(std::move(table));
+  }
+}
+
+const Rows::Table* Rows::table(Kind kind) const {
+  std::uint8_t slot = kind < kMaxKinds ? slot_of_kind_[kind] : 0;
+  return slot ? &tables_[slot] : nullptr;
+}
+
+void Rows::note_time(std::uint64_t time) {
+  min_time_ = std::min(min_time_, time);
+  max_time_ = std::max(max_time_, time);
+}
+
+void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
+  if (record.size() >= sizeof(dse_header)) {
+    dse_header header;
+    std::memcpy(&header, record.data(), sizeof(header));
+    std::uint8_t slot = header.kind < kMaxKinds ? slot_of_kind_[header.kind] : 0;
+    if (slot && header.size == record.size()) {
+      Table& table = tables_[slot];
+      if (append_known(table, header, record.subspan(sizeof(header)))) {
+        order_.push_back(slot);
+        note_time(header.time_ns);
+        follow_stream(header, table.count - 1, streams);
+        return;
+      }
+    }
+    note_time(header.time_ns);
+  }
+  raw_index_.push_back(
+      raw_.intern({reinterpret_cast<const char*>(record.data()), record.size()}));
+  order_.push_back(0);
+  size_bytes_ += record.size() + 16;
+}
+
+// False, and nothing changed, when the sizes in the body do not add up.
+bool Rows::append_known(Table& table, const dse_header& header, std::span<const std::byte> body) {
+  const TableLayout& layout = *table.layout;
+  if (body.size() < layout.fixed_size) return false;
+  std::uint64_t total = layout.fixed_size;
+  for (unsigned i : table.byte_columns)
+    total += load_u32(body.data() + layout.columns[i].offset);
+  if (total != body.size()) return false;
+
+  const std::byte* at = body.data() + layout.fixed_size;
+  for (std::size_t i = 0; i < table.byte_columns.size(); ++i) {
+    std::uint32_t size = load_u32(body.data() + layout.columns[table.byte_columns[i]].offset);
+    std::size_t before = table.dictionaries[i].bytes().size();
+    table.indices[i].push_back(
+        table.dictionaries[i].intern({reinterpret_cast<const char*>(at), size}));
+    size_bytes_ += table.dictionaries[i].bytes().size() - before;
+    at += size;
+  }
+
+  RowHead head{header.time_ns, tasks_.intern(header.task), header.cpu, 0};
+  std::size_t end = table.rows.size();
+  if (end + table.stride > table.rows.capacity())
+    table.rows.reserve(std::max<std::size_t>(2 * table.rows.capacity(), 64 * table.stride));
+  table.rows.resize(end + table.stride);
+  std::memcpy(table.rows.data() + end, &head, sizeof(head));
+  std::memcpy(table.rows.data() + end + sizeof(head), body.data(), layout.fixed_size);
+  ++table.count;
+  size_bytes_ += table.stride;
+  return true;
+}
+
+void Rows::follow_stream(const dse_header& header, std::uint32_t row, StreamTable& streams) {
+  StreamTable::State& state = streams.at(header.kind, header.cpu);
+  if (state.batch != batch_) {
+    state.batch = batch_;
+    streams_.push_back({header.kind, header.cpu, state.next});
+  }
+  if (header.seq != state.next) {
+    auto lost = static_cast<std::int64_t>(header.seq - state.next);
+    gaps_.push_back({header.kind, header.cpu, row, lost, state.last_time});
+    if (lost > 0) lost_ += static_cast<std::uint64_t>(lost);
+  }
+  state.next = header.seq + 1;
+  state.last_time = header.time_ns;
+}
+
+void Rows::clear() {
+  for (Table& table : tables_) {
+    table.count = 0;
+    table.rows.clear();
+    for (auto& dictionary : table.dictionaries) dictionary.clear();
+    for (auto& index : table.indices) index.clear();
+  }
+  order_.clear();
+  tasks_.clear();
+  raw_.clear();
+  raw_index_.clear();
+  streams_.clear();
+  gaps_.clear();
+  lost_ = 0;
+  size_bytes_ = 0;
+  min_time_ = ~std::uint64_t{0};
+  max_time_ = 0;
+  first = 0;
+  batch_ = next_batch();
+}
+
+}  // namespace dse::format

@@ -1,0 +1,142 @@
+// A batch being filled: raw records, taken apart just far enough that no bytes are lost and the
+// rest of the work can be done a column at a time when the batch is complete.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "format/dictionary.h"
+#include "format/layout.h"
+
+namespace dse::format {
+
+struct StreamPosition {
+  Kind kind;
+  std::uint16_t cpu;
+  std::uint64_t seq;
+};
+
+// Records missing before a row.
+struct Gap {
+  Kind kind;
+  std::uint16_t cpu;
+  std::uint32_t row;         // of that kind, within the batch
+  std::int64_t lost;         // the sequence number is this much higher than expected
+  std::uint64_t since_time;  // boot time of the last record of that CPU and kind; 0: unknown
+};
+
+// Follows the sequence numbers of every CPU and kind across batches.
+class StreamTable {
+ public:
+  struct State {
+    std::uint64_t next = 0;
+    std::uint64_t last_time = 0;
+    std::uint64_t batch = 0;  // the last batch that noted the position
+  };
+
+  State& at(Kind kind, std::uint16_t cpu) {
+    auto& row = states_[kind];
+    if (cpu >= row.size()) row.resize(cpu + std::size_t{1});
+    return row[cpu];
+  }
+  // All positions that have moved.
+  std::vector<StreamPosition> positions() const;
+
+ private:
+  std::array<std::vector<State>, kMaxKinds> states_;
+};
+
+// Where a record's common part stands in a row, before the fixed body.
+struct RowHead {
+  std::uint64_t time;
+  std::uint32_t task;
+  std::uint16_t cpu;
+  std::uint16_t reserved;
+};
+
+// Open-addressing set of the distinct task contexts of a batch.
+class TaskTable {
+ public:
+  // Kept valid until clear().
+  std::uint32_t intern(const dse_task& task);
+  std::span<const dse_task> tasks() const { return tasks_; }
+  void clear();
+
+ private:
+  void grow();
+  std::vector<std::uint32_t> slots_;
+  std::vector<dse_task> tasks_;
+  std::uint32_t last_ = 0;
+};
+
+class Rows {
+ public:
+  // The rows of one kind.
+  struct Table {
+    const TableLayout* layout = nullptr;
+    std::uint32_t stride = 0;  // sizeof(RowHead) + fixed_size, rounded up to 8
+    std::uint32_t count = 0;
+    std::vector<std::byte> rows;
+    // For each `bytes` column, in order: the dictionary and each row's number in it.
+    std::vector<Dictionary> dictionaries;
+    std::vector<std::vector<std::uint32_t>> indices;
+    std::vector<unsigned> byte_columns;  // their places in layout->columns
+  };
+
+  Rows();
+
+  // Appends one raw record (bpf/abi.h), which may be of an unknown kind or malformed: what fits no
+  // layout is kept as it is. `streams` is the one that has seen all former records.
+  void append(std::span<const std::byte> record, StreamTable& streams);
+
+  void clear();
+
+  std::uint32_t count() const { return static_cast<std::uint32_t>(order_.size()); }
+  bool empty() const { return order_.empty(); }
+  // An estimate of the memory that the batch holds, to bound it.
+  std::size_t size_bytes() const { return size_bytes_; }
+  std::uint64_t min_time() const { return min_time_; }
+  std::uint64_t max_time() const { return max_time_; }
+
+  // The number of the first record in the capture.
+  std::uint64_t first = 0;
+
+  std::span<const std::uint8_t> order() const { return order_; }
+  // Indexed by slot; slot 0 is that of raw records and has no table of its own.
+  std::span<const Table> tables() const { return tables_; }
+  const Table* table(Kind kind) const;
+  const TaskTable& tasks() const { return tasks_; }
+  const std::vector<std::uint32_t>& raw_index() const { return raw_index_; }
+  const Dictionary& raw() const { return raw_; }
+  const std::vector<StreamPosition>& streams() const { return streams_; }
+  const std::vector<Gap>& gaps() const { return gaps_; }
+  // Records missing according to the gaps; negative ones do not count.
+  std::uint64_t lost() const { return lost_; }
+
+ private:
+  bool append_known(Table& table, const dse_header& header, std::span<const std::byte> body);
+  void note_time(std::uint64_t time);
+  void follow_stream(const dse_header& header, std::uint32_t row, StreamTable& streams);
+
+  std::vector<Table> tables_;
+  std::array<std::uint8_t, kMaxKinds> slot_of_kind_{};
+  std::vector<std::uint8_t> order_;
+  TaskTable tasks_;
+  Dictionary raw_;
+  std::vector<std::uint32_t> raw_index_;
+  std::vector<StreamPosition> streams_;
+  std::vector<Gap> gaps_;
+  std::uint64_t lost_ = 0;
+  std::size_t size_bytes_ = 0;
+  std::uint64_t min_time_ = ~std::uint64_t{0};
+  std::uint64_t max_time_ = 0;
+  std::uint64_t batch_ = 0;  // unique among all Rows, so that StreamTable can tell batches apart
+};
+
+}  // namespace dse::format

@@ -1,0 +1,47 @@
+// What the recorder reads of the host besides the ring buffers: its identity, its clocks, and what
+// exists when a segment begins.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "format/capture_writer.h"
+#include "format/result.h"
+#include "format/segment_info.h"
+
+namespace dse::record {
+
+// Boot time and real time at one moment, ns. The error is the time between two clock reads.
+struct ClockPair {
+  std::uint64_t boot_ns;
+  std::uint64_t real_ns;
+};
+ClockPair read_clocks();
+std::uint64_t boot_time_ns();
+
+// The cgroup hierarchy that tells containers apart: the unified one on a pure v2 host; where v1
+// controllers are mounted (also hybrid), runtimes keep containers there.
+struct CgroupHierarchy {
+  std::uint32_t id = 0;      // 0: unified
+  std::string controllers;   // as /proc/self/cgroup has them; empty: unified
+  int subsys = -1;           // for the kernel side
+  std::string mount_point;   // empty: not mounted, its cgroups can't be listed
+};
+CgroupHierarchy find_cgroup_hierarchy();
+
+// Host, kernel, boot and clock; the capture's own members are left alone.
+void describe_host(format::SegmentInfo& info);
+format::CaptureId random_capture_id();
+
+// Appends one record per process and per cgroup to `rows`. `max_args` bounds each argument block, in
+// bytes; when the snapshot grows very large, further arguments are left out and marked as cut.
+Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
+                     std::uint32_t max_args, format::Rows& rows);
+
+// A record that the recorder itself writes: `body` behind a header with `task`.
+std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std::uint64_t seq,
+                                   const dse_task& task, std::span<const std::byte> body);
+
+}  // namespace dse::record

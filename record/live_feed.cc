@@ -1,0 +1,315 @@
+#include "record/live_feed.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <unordered_set>
+
+namespace dse::record {
+namespace {
+
+// A batch closes at whichever comes first: these, or LiveOptions::flush_ns.
+constexpr std::uint32_t kMaxBatchRecords = 65536;
+constexpr std::size_t kMaxBatchBytes = std::size_t{4} << 20;
+
+// How often the clocks are compared, and which change is worth a sample in the stream.
+constexpr std::uint64_t kClockPeriod = 1'000'000'000;
+constexpr std::int64_t kClockChange = 1'000;
+
+// More than that in one pass is a storm: then a timer is cheaper than a wake-up per record.
+constexpr std::uint64_t kStormRecords = 64;
+constexpr std::uint64_t kStormPause = 500'000;
+
+constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
+
+std::uint64_t record_time(std::span<const std::byte> record) {
+  std::uint64_t time;
+  std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
+  return time;
+}
+
+void pause(std::uint64_t ns) {
+  timespec span{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+  ::nanosleep(&span, nullptr);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
+  std::unique_ptr<LiveFeed> feed(new LiveFeed);
+  feed->options_ = options;
+  feed->hierarchy_ = find_cgroup_hierarchy();
+
+  ProgramOptions programs;
+  programs.kinds = options.kinds;
+  programs.ring_bytes = options.ring_bytes;
+  programs.watermark_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
+  programs.max_args = options.max_args;
+  programs.cgroup_subsys = feed->hierarchy_.subsys;
+  DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
+
+  feed->stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  feed->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->stop_event_.get(), &event);
+  // Edge-triggered: a ring counts as readable whenever it holds anything, but only a forced wake-up
+  // is news.
+  event.events = EPOLLIN | EPOLLET;
+  for (int fd : feed->programs_->ring_fds())
+    if (::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return errno_error("cannot wait for a ring buffer", errno);
+
+  format::SegmentInfo& info = feed->info_;
+  describe_host(info);
+  info.capture_id = random_capture_id();
+  info.cgroup_hierarchy = feed->hierarchy_.id;
+  info.cgroup_controllers = feed->hierarchy_.controllers;
+  info.options = options.described;
+  for (const format::TableLayout& layout : format::all_kind_layouts())
+    if (options.kinds & format::kind_bit(layout.kind)) info.kinds.push_back(layout.kind);
+  info.boot_of_start = boot_time_ns();
+  feed->clock_ = read_clocks();
+  feed->next_clock_ns_ = feed->clock_.boot_ns + kClockPeriod;
+  feed->rows_ = feed->fresh_rows();
+  DSE_TRY(feed->programs_->attach());
+  return feed;
+}
+
+LiveFeed::~LiveFeed() = default;
+
+void LiveFeed::stop() {
+  std::uint64_t one = 1;
+  // Async-signal-safe. It can only fail when a stop is pending already.
+  [[maybe_unused]] ssize_t n = ::write(stop_event_.get(), &one, sizeof(one));
+}
+
+std::unique_ptr<format::Rows> LiveFeed::fresh_rows() {
+  if (spare_.empty()) return std::make_unique<format::Rows>();
+  auto rows = std::move(spare_.back());
+  spare_.pop_back();
+  return rows;
+}
+
+void LiveFeed::recycle(std::unique_ptr<format::Rows> rows) {
+  rows->clear();
+  spare_.push_back(std::move(rows));
+}
+
+void LiveFeed::number(format::Rows& rows) {
+  rows.first = next_record_;
+  next_record_ += rows.count();
+}
+
+std::unique_ptr<format::Rows> LiveFeed::flush() {
+  auto out = std::move(rows_);
+  rows_ = fresh_rows();
+  number(*out);
+  return out;
+}
+
+// A sample goes into the stream when real time has moved against boot time, so that a capture
+// knows about every step and slew; it holds for all that follows.
+void LiveFeed::sample_clock(std::uint64_t now) {
+  if (now < next_clock_ns_ || at_limit()) return;
+  next_clock_ns_ = now + kClockPeriod;
+  ClockPair sample = read_clocks();
+  auto change = static_cast<std::int64_t>((sample.real_ns - sample.boot_ns) -
+                                          (clock_.real_ns - clock_.boot_ns));
+  if (change > -kClockChange && change < kClockChange) return;
+  clock_ = sample;
+  dse_clock_sample body{sample.real_ns};
+  append(make_record(DSE_CLOCK_SAMPLE, sample.boot_ns, clock_seq_++, dse_task{},
+                     std::as_bytes(std::span(&body, 1))));
+}
+
+void LiveFeed::append(std::span<const std::byte> record) {
+  if (rows_->empty()) rows_since_ = boot_time_ns();
+  rows_->append(record, streams_);
+  ++appended_;
+}
+
+void LiveFeed::begin_pass() {
+  std::uint64_t now = boot_time_ns();
+  complete_until_ = kForever;
+  for (Ring& ring : programs_->rings()) {
+    ring.begin_pass(now);
+    if (!detached_) complete_until_ = std::min(complete_until_, ring.complete_until());
+  }
+  last_pass_records_ = 0;
+  pass_open_ = true;
+}
+
+// Merges the rings by time, as far as no ring can still bring something earlier. True when the pass
+// is done, false when the batch is full.
+bool LiveFeed::collect() {
+  auto& rings = programs_->rings();
+  head_times_.clear();
+  for (Ring& ring : rings) {
+    auto head = ring.head();
+    head_times_.push_back(head.empty() ? kForever : record_time(head));
+  }
+  while (!at_limit()) {
+    // The earliest head, and until when it stays the earliest: records come in runs of one CPU.
+    std::size_t first = 0;
+    std::uint64_t time = kForever, limit = complete_until_;
+    for (std::size_t i = 0; i < head_times_.size(); ++i) {
+      if (head_times_[i] < time) {
+        limit = std::min(limit, time);
+        time = head_times_[i];
+        first = i;
+      } else {
+        limit = std::min(limit, head_times_[i]);
+      }
+    }
+    if (time == kForever || time > complete_until_) break;
+    Ring& ring = rings[first];
+    while (time <= limit && !at_limit()) {
+      if (rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes)
+        return false;
+      append(ring.head());
+      ring.pop();
+      ++last_pass_records_;
+      auto head = ring.head();
+      time = head.empty() ? kForever : record_time(head);
+      if (head.empty()) break;
+    }
+    head_times_[first] = time;
+  }
+  for (Ring& ring : rings) ring.release();
+  pass_open_ = false;
+  return true;
+}
+
+bool LiveFeed::batch_is_due(std::uint64_t now) const {
+  if (rows_->empty()) return false;
+  return options_.low_latency || drained_ || now >= rows_since_ + options_.flush_ns;
+}
+
+void LiveFeed::wait(std::uint64_t timeout_ns) {
+  if (options_.low_latency && last_pass_records_ > kStormRecords) {
+    pause(std::min(kStormPause, timeout_ns));
+    timeout_ns = 0;
+  } else if (options_.low_latency) {
+    programs_->arm();
+    // What came before the arming wakes no one.
+    for (const Ring& ring : programs_->rings())
+      if (ring.has_more()) timeout_ns = 0;
+  }
+  epoll_event events[16];
+  timespec span{static_cast<time_t>(timeout_ns / 1'000'000'000),
+                static_cast<long>(timeout_ns % 1'000'000'000)};
+  ::epoll_pwait2(epoll_.get(), events, std::size(events), &span, nullptr);
+}
+
+void LiveFeed::check_stop() {
+  if (detached_) return;
+  std::uint64_t stops;
+  bool asked = ::read(stop_event_.get(), &stops, sizeof(stops)) == sizeof(stops);
+  if (!asked && !at_limit()) return;
+  programs_->detach();
+  detached_ = true;
+}
+
+Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
+  std::uint64_t deadline = boot_time_ns() + timeout_ns;
+  while (true) {
+    if (!ready_.empty()) {
+      auto rows = std::move(ready_.front());
+      ready_.erase(ready_.begin());
+      return Item{What::rows, std::move(rows)};
+    }
+    check_stop();
+    if (!pass_open_) {
+      sample_clock(boot_time_ns());
+      begin_pass();
+    }
+    if (!collect()) return Item{What::rows, flush()};
+    if (at_limit()) {
+      check_stop();
+      drained_ = true;  // what else is in the rings came too late
+    }
+    if (detached_ && !drained_) {
+      // Programs that were running when they were detached finish within microseconds.
+      bool more = false;
+      for (const Ring& ring : programs_->rings()) more = more || ring.has_more();
+      if (more) {
+        pause(1'000'000);
+        continue;
+      }
+      drained_ = true;
+    }
+    std::uint64_t now = boot_time_ns();
+    if (batch_is_due(now)) return Item{What::rows, flush()};
+    if (drained_) return Item{What::end, nullptr};
+    if (now >= deadline) return Item{What::idle, nullptr};
+    std::uint64_t until = deadline;
+    if (!rows_->empty()) until = std::min(until, rows_since_ + options_.flush_ns);
+    wait(until - now);
+  }
+}
+
+Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
+  Beginning beginning{info_, {}};
+  beginning.info.boot_time = clock_.boot_ns;
+  beginning.info.real_time = clock_.real_ns;
+  auto& snapshot = beginning.snapshot;
+  snapshot.span.begin_streams = programs_->positions();
+  snapshot.span.begin_time = boot_time_ns();
+  DSE_TRY_ASSIGN(auto processes, programs_->processes());
+  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows));
+  snapshot.span.end_time = boot_time_ns();
+  snapshot.span.end_streams = programs_->positions();
+
+  // What happened meanwhile comes after the snapshot; processes that ended before the walk reached
+  // them are found there.
+  if (!pass_open_) begin_pass();
+  bool done = false;
+  while (!done) {
+    done = collect();
+    complete_snapshot(snapshot, *rows_);
+    if (!done) ready_.push_back(flush());
+  }
+  return beginning;
+}
+
+// Adds the processes that existed when the snapshot began and ended before it was complete: their
+// exit records know all but their arguments.
+void LiveFeed::complete_snapshot(format::Snapshot& snapshot, const format::Rows& rows) {
+  const format::Rows::Table* exits = rows.table(DSE_PROCESS_EXIT);
+  std::unordered_set<std::uint32_t> known;
+  for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
+  format::StreamTable streams;
+  for (std::uint32_t i = 0; i < exits->count; ++i) {
+    const std::byte* row = exits->rows.data() + std::size_t{i} * exits->stride;
+    format::RowHead head;
+    std::memcpy(&head, row, sizeof(head));
+    const dse_task& task = rows.tasks().tasks()[head.task];
+    if (task.start_time_ns >= snapshot.span.begin_time ||
+        head.time < snapshot.span.begin_time || head.time > snapshot.span.end_time ||
+        !known.insert(task.pid).second)
+      continue;
+    dse_process_snapshot body{};
+    snapshot.rows.append(make_record(DSE_PROCESS_SNAPSHOT, head.time, 0, task,
+                                     std::as_bytes(std::span(&body, 1))),
+                         streams);
+  }
+}
+
+format::EndInfo LiveFeed::end_info(const std::string& reason, bool last) const {
+  format::EndInfo info;
+  info.reason = reason;
+  info.last = last;
+  info.losses = programs_->losses();
+  info.seen = programs_->seen();
+  info.streams = programs_->positions();
+  return info;
+}
+
+}  // namespace dse::record

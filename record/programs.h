@@ -1,0 +1,63 @@
+// The BPF side: programs loaded and attached, the rings and counters that they write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "format/result.h"
+#include "format/segment_info.h"
+#include "format/source.h"
+#include "record/ring.h"
+
+namespace dse::record {
+
+struct ProgramOptions {
+  format::KindSet kinds = format::kAllKinds;
+  std::size_t ring_bytes = 0;         // per CPU; a power of two
+  std::uint32_t watermark_bytes = 0;  // per CPU: a wake-up each time that much has been written
+  std::uint32_t max_args = 131072;    // bytes of argv, at most kMaxArgs
+  int cgroup_subsys = -1;             // see Cgroups
+};
+
+inline constexpr std::uint32_t kMaxArgs = 1u << 20;
+
+class Programs {
+ public:
+  // Loads all that `options.kinds` needs and attaches nothing yet. Errors name the remedy.
+  static Result<std::unique_ptr<Programs>> load(const ProgramOptions& options);
+  ~Programs();
+
+  Status attach();
+  // No record begins after this.
+  void detach();
+
+  std::vector<Ring>& rings();
+  // Becomes readable when a program forces a wake-up.
+  std::span<const int> ring_fds() const;
+  // Asks for a wake-up by the next record.
+  void arm();
+
+  // What exists now, straight from the kernel's task list.
+  Result<std::vector<dse_task>> processes();
+
+  // Since attach(), by kind and cause ("ring full"; "program busy": the kernel does not run a
+  // program inside itself); and how many records there should have been.
+  std::vector<format::Loss> losses() const;
+  std::vector<format::Loss> seen() const;
+  // The sequence numbers reached, as the kernel side has them.
+  std::vector<format::StreamPosition> positions() const;
+
+ private:
+  struct Impl;
+  explicit Programs(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The index of a cgroup controller in the running kernel ("memory_cgrp_id"), from its BTF; -1: none.
+int cgroup_subsys_index(const std::string& controller);
+
+}  // namespace dse::record

@@ -1,0 +1,154 @@
+#include "record/recording.h"
+
+#include <signal.h>
+
+namespace dse::record {
+
+Result<std::unique_ptr<Recording>> Recording::start(const RecordingOptions& options,
+                                                    LiveFeed& feed, format::FileSystem& fs) {
+  std::unique_ptr<Recording> recording(new Recording(options, feed));
+  DSE_TRY_ASSIGN(recording->writer_, format::CaptureWriter::open(options.writer, fs));
+  recording->can_rotate_ = recording->writer_->can_rotate();
+  feed.set_first_record(recording->writer_->first_record());
+  std::uint64_t first = feed.next_record();
+  DSE_TRY_ASSIGN(recording->beginning_, feed.begin_segment());
+  recording->segment_start_ns_ = boot_time_ns();
+  // Here and not in the thread, so that a place that cannot be written to is known at once.
+  DSE_TRY(recording->writer_->begin_segment(recording->beginning_.info, first,
+                                            recording->beginning_.snapshot));
+  recording->progress_.bytes = recording->writer_->total_bytes();
+  recording->progress_.segments = 1;
+
+  // Signals are for the main thread.
+  sigset_t all, former;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &former);
+  recording->thread_ = std::thread([raw = recording.get()] { raw->write_all(); });
+  ::pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  return recording;
+}
+
+Recording::~Recording() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+Recording::Progress Recording::progress() const {
+  std::lock_guard lock(mutex_);
+  Progress progress = progress_;
+  progress.records = records_;
+  return progress;
+}
+
+void Recording::reclaim() {
+  std::vector<std::unique_ptr<format::Rows>> done;
+  {
+    std::lock_guard lock(mutex_);
+    done.swap(done_);
+  }
+  for (auto& rows : done) feed_.recycle(std::move(rows));
+}
+
+Status Recording::push(Job job) {
+  reclaim();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return jobs_.size() < kMaxJobs || !status_; });
+  if (!status_) return status_;
+  jobs_.push_back(std::move(job));
+  lock.unlock();
+  changed_.notify_all();
+  return {};
+}
+
+Status Recording::add_rows(std::unique_ptr<format::Rows> rows) {
+  if (rows->empty()) {
+    feed_.recycle(std::move(rows));
+    return {};
+  }
+  {
+    std::lock_guard lock(mutex_);
+    records_ += rows->count();
+  }
+  Job job;
+  job.rows = std::move(rows);
+  return push(std::move(job));
+}
+
+Status Recording::add(std::unique_ptr<format::Rows> rows) {
+  DSE_TRY(add_rows(std::move(rows)));
+  return rotate_if_due();
+}
+
+Status Recording::rotate_if_due() {
+  if (!can_rotate_) return {};
+  std::uint64_t now = boot_time_ns();
+  std::uint64_t bytes = progress().bytes;
+  if (bytes - segment_start_bytes_ < options_.segment_bytes &&
+      now - segment_start_ns_ < options_.segment_time_ns)
+    return {};
+  DSE_TRY(add_rows(feed_.flush()));
+  Job job;
+  job.end = feed_.end_info("rotated", false);
+  job.first = feed_.next_record();
+  DSE_TRY_ASSIGN(job.begin, feed_.begin_segment());
+  segment_start_ns_ = now;
+  segment_start_bytes_ = bytes;
+  return push(std::move(job));
+}
+
+Status Recording::finish(const std::string& reason) {
+  Job job;
+  job.end = feed_.end_info(reason, true);
+  DSE_TRY(push(std::move(job)));
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+  return status_;
+}
+
+// ---- the writing thread --------------------------------------------------------------------------
+
+Status Recording::write(Job& job) {
+  if (job.rows) return writer_->write(*job.rows);
+  if (job.end) DSE_TRY(writer_->end_segment(std::move(*job.end)));
+  if (job.begin)
+    DSE_TRY(writer_->begin_segment(std::move(job.begin->info), job.first, job.begin->snapshot));
+  return {};
+}
+
+void Recording::write_all() {
+  while (true) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return !jobs_.empty() || closing_; });
+      if (jobs_.empty()) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    Status status = write(job);
+    {
+      std::lock_guard lock(mutex_);
+      if (job.rows) done_.push_back(std::move(job.rows));
+      progress_.bytes = writer_->total_bytes();
+      progress_.raw_bytes = writer_->raw_bytes();
+      progress_.segments = writer_->segments();
+      if (!status) {
+        status_ = status;
+        jobs_.clear();
+      }
+    }
+    changed_.notify_all();
+    if (!status) return;
+  }
+}
+
+}  // namespace dse::record

@@ -1,0 +1,120 @@
+// Events: what an observation point makes of a batch of records, in columns, and one event of it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/batch.h"
+#include "format/result.h"
+#include "replay/field.h"
+
+namespace dse::replay {
+
+class ObservationPoint;
+class State;
+
+// The values of one field for the events of a batch. `index` (when there is one) says which value
+// each event has, so that what is the same for many events stands, and is computed, once.
+struct EventColumn {
+  std::span<const std::uint64_t> index;      // empty: value i belongs to event i
+  std::span<const std::uint64_t> numbers;    // number, id, time, flag; signed ones sign-extended
+  std::span<const std::string_view> texts;   // text, list; data() == nullptr: missing
+  std::span<const std::uint8_t> present;     // of numbers: 0: missing; empty: all are there
+
+  bool is_text() const { return texts.data() != nullptr; }
+  std::size_t slot(std::size_t event) const {
+    return index.empty() ? event : static_cast<std::size_t>(index[event]);
+  }
+  bool missing(std::size_t event) const {
+    if (is_text()) return texts[slot(event)].data() == nullptr;
+    if (!numbers.data()) return true;
+    return !present.empty() && !present[slot(event)];
+  }
+};
+
+// The events that one point made of one batch. Columns come into being when they are asked for.
+class EventBatch {
+ public:
+  EventBatch(const ObservationPoint& point, const format::Batch& batch, const State& state);
+
+  const ObservationPoint& point() const { return *point_; }
+  const format::Batch& batch() const { return *batch_; }
+  const State& state() const { return *state_; }
+
+  // Events: one per row of the main table, or as many as the point has made.
+  std::uint32_t size() const { return static_cast<std::uint32_t>(positions_.size()); }
+  // Position of each event's record in the batch, ascending.
+  std::span<const std::uint32_t> positions() const { return positions_; }
+  // Number of the event's record in the capture, from 1; 0: it existed before.
+  std::uint64_t number(std::uint32_t event) const;
+
+  // Column by the field's place in point().fields(). Views are valid as long as this batch.
+  Result<const EventColumn*> column(std::size_t field) const;
+
+  // For points: the events are the rows of this table, one each.
+  Status use_table(const format::Table* table);
+  const format::Table* table() const { return table_; }
+  // For points that make their events one by one.
+  void use_positions(std::vector<std::uint32_t> positions) { positions_ = std::move(positions); }
+  void set_column(std::size_t field, EventColumn column) const { columns_[field] = column; }
+
+  // Memory that lives as long as the batch, for derived columns.
+  std::vector<std::uint64_t>& own_numbers(std::size_t n) const;
+  std::vector<std::string_view>& own_texts(std::size_t n) const;
+  std::vector<std::uint8_t>& own_flags(std::size_t n) const;
+  std::string_view own_text(std::string text) const;
+
+ private:
+  Result<EventColumn> make_column(std::size_t field) const;
+  Result<EventColumn> table_column(const format::Table& table, const std::string& name,
+                                   std::span<const std::uint64_t> index) const;
+
+  const ObservationPoint* point_;
+  const format::Batch* batch_;
+  const State* state_;
+  const format::Table* table_ = nullptr;
+  std::vector<std::uint32_t> positions_;
+  mutable std::vector<std::optional<EventColumn>> columns_;
+  mutable std::deque<std::vector<std::uint64_t>> numbers_;
+  mutable std::deque<std::vector<std::string_view>> texts_;
+  mutable std::deque<std::vector<std::uint8_t>> flags_;
+  mutable std::deque<std::string> strings_;
+};
+
+// One event: a view, valid until the session moves on.
+class Event {
+ public:
+  Event() = default;
+  Event(const EventBatch* batch, std::uint32_t row) : batch_(batch), row_(row) {}
+
+  // Of the observation point: "SignalDelivered".
+  std::string_view name() const;
+  // All fields that it has, as one JSON object without a newline.
+  std::string json() const;
+  // One line for people, without a newline; nothing in it can steer a terminal.
+  std::string text() const;
+
+  // Fields by name; nothing when the event has no such field or its value is missing. `number` also
+  // serves ids and times (boot time, ns); `text` also serves lists (strings, each ended by a NUL).
+  std::optional<std::uint64_t> number(std::string_view field) const;
+  std::optional<std::int64_t> signed_number(std::string_view field) const;
+  std::optional<bool> flag(std::string_view field) const;
+  std::optional<std::string_view> text(std::string_view field) const;
+
+  const EventBatch& batch() const { return *batch_; }
+  std::uint32_t row() const { return row_; }
+
+ private:
+  const EventColumn* column(std::string_view field) const;
+
+  const EventBatch* batch_ = nullptr;
+  std::uint32_t row_ = 0;
+};
+
+}  // namespace dse::replay

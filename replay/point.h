@@ -1,0 +1,67 @@
+// Observation points: each turns records into events and owns a chain of select and drop filters.
+//
+//   keep = (no select, or any select matches) and no drop matches
+//
+// Drops run in order. A filter is any callable that takes an event.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/source.h"
+#include "replay/event.h"
+#include "replay/field.h"
+#include "replay/state.h"
+
+namespace dse::replay {
+
+using Filter = std::function<bool(const Event&)>;
+
+class ObservationPoint {
+ public:
+  // `text_template`: how an event reads as a line: "{field}" stands for a value, and what is
+  // between "((" and "))" is left out when a field in it is missing. `own_fields` come on top of
+  // the built-in ones that name this point.
+  ObservationPoint(std::string name, std::string text_template, std::vector<Field> own_fields = {});
+  virtual ~ObservationPoint() = default;
+  ObservationPoint(const ObservationPoint&) = delete;
+  ObservationPoint& operator=(const ObservationPoint&) = delete;
+
+  const std::string& name() const { return name_; }
+  const std::string& text_template() const { return text_template_; }
+  const std::vector<Field>& fields() const { return fields_; }
+  // Place in fields(); -1: none.
+  int field(std::string_view name) const;
+
+  // Told once, before anything else, which fields anyone will ask for (places in fields()); returns
+  // what of State they need.
+  virtual StateNeeds use(const std::vector<std::size_t>& used);
+  // The record kinds that events are made of. Others need not be read.
+  virtual format::KindSet kinds() const = 0;
+
+  // Makes the events of a batch. Called for every batch in order, with `state` already past it: ask
+  // it "as of" a record's number.
+  virtual Status process(const format::Batch& batch, const State& state, EventBatch& out) = 0;
+  // Computes a field that is not simply a column of a record. Fields that this point does not know
+  // are left missing.
+  virtual Status derive(const Field& field, const EventBatch& events, EventColumn& out) const;
+  // Another capture begins.
+  virtual void reset() {}
+
+  ObservationPoint& select(Filter filter);
+  ObservationPoint& drop(Filter filter);
+  bool keeps(const Event& event) const;
+  bool has_filters() const { return !selects_.empty() || !drops_.empty(); }
+
+ private:
+  std::string name_;
+  std::string text_template_;
+  std::vector<Field> fields_;
+  std::vector<Filter> selects_;
+  std::vector<Filter> drops_;
+};
+
+}  // namespace dse::replay

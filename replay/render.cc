@@ -1,0 +1,290 @@
+#include "replay/render.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "replay/escape.h"
+#include "replay/point.h"
+#include "replay/timestamp.h"
+
+namespace dse::replay {
+namespace {
+
+constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m",
+                           kReset = "\x1b[0m";
+
+const EventColumn* column_of(const EventBatch& events, std::size_t field) {
+  // The session has made the columns that are shown, so this does not fail here; were it to, the
+  // value is missing.
+  auto column = events.column(field);
+  return column ? *column : nullptr;
+}
+
+void append_number(std::uint64_t value, std::string& out) {
+  // Columns are sign-extended: what has the top bit is negative.
+  fmt::format_int text(static_cast<std::int64_t>(value));
+  out.append(text.data(), text.size());
+}
+
+void append_unsigned(std::uint64_t value, std::string& out) {
+  fmt::format_int text(value);
+  out.append(text.data(), text.size());
+}
+
+// The strings of a list: each ends with a NUL; a last one may lack it when it was cut.
+template <typename Visit>
+void for_each_string(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    std::size_t end = list.find('\0');
+    visit(list.substr(0, end));
+    list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
+  }
+}
+
+void append_json_value(const EventBatch& events, const EventColumn& column, FieldType type,
+                       std::uint32_t event, std::string& out) {
+  std::size_t slot = column.slot(event);
+  switch (type) {
+    case FieldType::number: append_number(column.numbers[slot], out); break;
+    case FieldType::flag: out += column.numbers[slot] ? "true" : "false"; break;
+    case FieldType::id:
+      out += '"';
+      append_unsigned(column.numbers[slot], out);
+      out += '"';
+      break;
+    case FieldType::time:
+      out += '"';
+      append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
+      out += '"';
+      break;
+    case FieldType::text:
+      out += '"';
+      append_json_string(column.texts[slot], out);
+      out += '"';
+      break;
+    case FieldType::list: {
+      char separator = '[';
+      for_each_string(column.texts[slot], [&](std::string_view value) {
+        out += separator;
+        out += '"';
+        append_json_string(value, out);
+        out += '"';
+        separator = ',';
+      });
+      out += separator == '[' ? "[]" : "]";
+    }
+  }
+}
+
+void append_text_value(const EventBatch& events, const EventColumn& column, FieldType type,
+                       std::uint32_t event, std::string& out) {
+  std::size_t slot = column.slot(event);
+  switch (type) {
+    case FieldType::number: append_number(column.numbers[slot], out); break;
+    case FieldType::flag: out += column.numbers[slot] ? "true" : "false"; break;
+    case FieldType::id: append_unsigned(column.numbers[slot], out); break;
+    case FieldType::time:
+      append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
+      break;
+    case FieldType::text: append_text(column.texts[slot], out); break;
+    case FieldType::list: {
+      bool first = true;
+      for_each_string(column.texts[slot], [&](std::string_view value) {
+        if (!first) out += ' ';
+        first = false;
+        append_text(value, out);
+      });
+    }
+  }
+}
+
+std::vector<std::string> split(const std::string& name) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (true) {
+    std::size_t dot = name.find('.', begin);
+    parts.push_back(name.substr(begin, dot - begin));
+    if (dot == std::string::npos) return parts;
+    begin = dot + 1;
+  }
+}
+
+std::vector<std::size_t> chosen_fields(const ObservationPoint& point,
+                                       const std::vector<std::string>* only) {
+  std::vector<std::size_t> fields;
+  if (only) {
+    for (const std::string& name : *only)
+      if (int place = point.field(name); place >= 0)
+        fields.push_back(static_cast<std::size_t>(place));
+  } else {
+    for (std::size_t i = 0; i < point.fields().size(); ++i) fields.push_back(i);
+  }
+  return fields;
+}
+
+}  // namespace
+
+// ---- JSON ----------------------------------------------------------------------------------------
+
+JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std::string>* only) {
+  for (std::size_t field : chosen_fields(point, only)) {
+    std::vector<std::string> names = split(point.fields()[field].name);
+    std::string key = "\"" + names.back() + "\":";
+    names.pop_back();
+    parts_.push_back({field, point.fields()[field].type, std::move(names), std::move(key)});
+  }
+  // JSON has one object per group, so the members of a group must follow one another: order by
+  // where each group first appears, level by level.
+  auto rank = [&](const std::vector<std::string>& groups, std::size_t depth) {
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      if (parts_[i].groups.size() >= depth &&
+          std::equal(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(depth),
+                     parts_[i].groups.begin()))
+        return i;
+    return parts_.size();
+  };
+  std::vector<std::pair<std::vector<std::size_t>, std::size_t>> order;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    std::vector<std::size_t> key;
+    for (std::size_t depth = 1; depth <= parts_[i].groups.size(); ++depth)
+      key.push_back(rank(parts_[i].groups, depth));
+    key.push_back(i);
+    order.emplace_back(std::move(key), i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Part> sorted;
+  for (auto& [key, i] : order) sorted.push_back(parts_[i]);
+  parts_ = std::move(sorted);
+}
+
+std::vector<std::size_t> JsonRenderer::fields() const {
+  std::vector<std::size_t> out;
+  for (const Part& part : parts_) out.push_back(part.field);
+  return out;
+}
+
+void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
+  out += '{';
+  const Part* last = nullptr;
+  std::size_t open = 0;  // groups that are open, all of `last`
+  for (const Part& part : parts_) {
+    const EventColumn* column = column_of(events, part.field);
+    if (!column || column->missing(event)) continue;
+    std::size_t common = 0;
+    if (last)
+      while (common < open && common < part.groups.size() &&
+             part.groups[common] == last->groups[common])
+        ++common;
+    out.append(open - common, '}');
+    if (last) out += ',';
+    for (std::size_t i = common; i < part.groups.size(); ++i) {
+      out += '"';
+      out += part.groups[i];
+      out += "\":{";
+    }
+    open = part.groups.size();
+    last = &part;
+    out += part.key;
+    append_json_value(events, *column, part.type, event, out);
+  }
+  out.append(open, '}');
+  out += '}';
+}
+
+// ---- text ----------------------------------------------------------------------------------------
+
+TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
+                           const std::vector<std::string>* only) {
+  if (only) {
+    tabs_ = true;
+    for (const std::string& name : *only) {
+      int place = point.field(name);
+      parts_.push_back({"", place < 0 ? std::nullopt : std::optional<std::size_t>(place), 0});
+    }
+    return;
+  }
+  int time = point.field("evt.time");
+  if (time >= 0) time_field_ = static_cast<std::size_t>(time);
+  head_ = fmt::format("  {}{:<17}{}  ", colour ? kCyan : "", point.name(), colour ? kReset : "");
+  if (colour) tail_ = kReset;
+
+  std::string_view rest = point.text_template();
+  std::string literal;
+  unsigned group = 0, groups = 0;
+  while (!rest.empty()) {
+    if (rest.starts_with("((")) {
+      if (!literal.empty()) parts_.push_back({std::exchange(literal, ""), {}, 0});
+      group = ++groups;
+      rest.remove_prefix(2);
+    } else if (rest.starts_with("))")) {
+      if (!literal.empty()) parts_.push_back({std::exchange(literal, ""), {}, group});
+      group = 0;
+      rest.remove_prefix(2);
+    } else if (rest[0] == '{') {
+      std::size_t end = rest.find('}');
+      int place = point.field(rest.substr(1, end - 1));
+      parts_.push_back({std::exchange(literal, ""),
+                        place < 0 ? std::nullopt : std::optional<std::size_t>(place), group});
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    } else {
+      literal += rest[0];
+      rest.remove_prefix(1);
+    }
+  }
+  if (!literal.empty()) parts_.push_back({literal, {}, group});
+}
+
+std::vector<std::size_t> TextRenderer::fields() const {
+  std::vector<std::size_t> out;
+  if (time_field_) out.push_back(*time_field_);
+  for (const Part& part : parts_)
+    if (part.field) out.push_back(*part.field);
+  return out;
+}
+
+bool TextRenderer::group_complete(const EventBatch& events, std::uint32_t event,
+                                  unsigned group) const {
+  return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+    if (part.group != group || !part.field) return true;
+    const EventColumn* column = column_of(events, *part.field);
+    return column && !column->missing(event);
+  });
+}
+
+void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
+  const auto& fields = events.point().fields();
+  if (!tabs_) {
+    if (!tail_.empty()) out += kDim;
+    const EventColumn* time = time_field_ ? column_of(events, *time_field_) : nullptr;
+    if (time && !time->missing(event))
+      append_text_value(events, *time, FieldType::time, event, out);
+    out += tail_;
+    out += head_;
+  }
+  unsigned left_out = 0;
+  bool first = true;
+  for (const Part& part : parts_) {
+    if (tabs_ && !first) out += '\t';
+    first = false;
+    if (part.group != 0) {
+      if (part.group == left_out) continue;
+      if (!group_complete(events, event, part.group)) {
+        left_out = part.group;
+        continue;
+      }
+    }
+    out += part.before;
+    if (!part.field) {
+      if (tabs_) out += '-';
+      continue;
+    }
+    const EventColumn* column = column_of(events, *part.field);
+    if (!column || column->missing(event))
+      out += tabs_ ? '-' : '?';
+    else
+      append_text_value(events, *column, fields[*part.field].type, event, out);
+  }
+}
+
+}  // namespace dse::replay

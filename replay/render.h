@@ -1,0 +1,61 @@
+// Events as JSON and as lines of text. What can be prepared once per point is; per event there is no
+// look-up by name and, with room in `out`, no allocation.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replay/event.h"
+
+namespace dse::replay {
+
+class JsonRenderer {
+ public:
+  // All fields of `point`, or those of `only` that it has, in that order as far as JSON's nesting
+  // permits.
+  explicit JsonRenderer(const ObservationPoint& point,
+                        const std::vector<std::string>* only = nullptr);
+
+  // Appends one object without a newline. Missing values are left out.
+  void append(const EventBatch& events, std::uint32_t event, std::string& out) const;
+
+  // Places of the fields in point.fields().
+  std::vector<std::size_t> fields() const;
+
+ private:
+  struct Part {
+    std::size_t field;
+    FieldType type;
+    std::vector<std::string> groups;  // "evt" of "evt.num"
+    std::string key;                  // "\"num\":"
+  };
+  std::vector<Part> parts_;
+};
+
+class TextRenderer {
+ public:
+  // The point's own line, after time and name; with `only`, the values of these fields, separated
+  // by tabs.
+  TextRenderer(const ObservationPoint& point, bool colour,
+               const std::vector<std::string>* only = nullptr);
+
+  void append(const EventBatch& events, std::uint32_t event, std::string& out) const;
+  std::vector<std::size_t> fields() const;
+
+ private:
+  struct Part {
+    std::string before;           // literal text
+    std::optional<std::size_t> field;
+    unsigned group;               // 0: none; parts of one group come all or not at all
+  };
+  bool group_complete(const EventBatch& events, std::uint32_t event, unsigned group) const;
+
+  std::vector<Part> parts_;
+  std::string head_, tail_;
+  std::optional<std::size_t> time_field_;
+  bool tabs_ = false;
+};
+
+}  // namespace dse::replay

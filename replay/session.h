@@ -1,0 +1,95 @@
+// A session: a source of records, the observation points that watch it, and their events in order.
+// This is the same for `dse run` and `dse replay`, and it is what programs that use the library hold.
+#pragma once
+
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/source.h"
+#include "replay/point.h"
+#include "replay/state.h"
+
+namespace dse::replay {
+
+class Session {
+ public:
+  explicit Session(std::unique_ptr<format::Source> source);
+  ~Session();
+
+  // Before the first event. Points are asked in the order in which they are added.
+  ObservationPoint& add(std::unique_ptr<ObservationPoint> point);
+  // The only fields that will be asked for, by name; nothing else is then read or kept up. Without
+  // this call all fields are there.
+  void use_only(std::vector<std::string> fields);
+  // Only events within these real times, ns since 1970, both included.
+  void set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until);
+
+  // The next event that its point keeps; none at the end, and, from a live source, when there is
+  // nothing to see yet (idle()). Valid until the next call.
+  Result<std::optional<Event>> next();
+  // Whether the last next() came back empty because nothing has happened yet.
+  bool idle() const { return idle_; }
+
+  // Whether next() has more at hand without asking the source: a good moment to go on, else to flush.
+  bool more_ready() const;
+
+  // for (const Event& event : session): until the end or the first error, which status() tells.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Event;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Event*;
+    using reference = const Event&;
+    explicit Iterator(Session* session) : session_(session) { ++*this; }
+    const Event& operator*() const { return *event_; }
+    const Event* operator->() const { return &*event_; }
+    Iterator& operator++();
+    bool operator==(std::default_sentinel_t) const { return !event_; }
+
+   private:
+    Session* session_;
+    std::optional<Event> event_;
+  };
+  Iterator begin() { return Iterator(this); }
+  std::default_sentinel_t end() const { return {}; }
+  const Status& status() const { return status_; }
+
+  format::Source& source() { return *source_; }
+  const State& state() const { return state_; }
+  const std::vector<std::unique_ptr<ObservationPoint>>& points() const { return points_; }
+  // Every record kind that points and state need; also what a recorder should record for them.
+  // Fixes points and fields.
+  format::KindSet kinds();
+
+ private:
+  struct Cursor {
+    EventBatch events;
+    std::uint32_t next = 0;
+  };
+
+  void start();
+  Status take(format::Step step);
+  Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
+  std::optional<Event> next_of_batch();
+  bool passes(const Event& event) const;
+
+  std::unique_ptr<format::Source> source_;
+  std::vector<std::unique_ptr<ObservationPoint>> points_;
+  std::optional<std::vector<std::string>> only_;
+  std::vector<std::vector<std::size_t>> used_;  // by point: places of the fields in use
+  std::optional<std::uint64_t> since_, until_;
+  State state_;
+  bool started_ = false;
+  bool idle_ = false;
+  bool ended_ = false;
+  format::KindSet kinds_ = 0;
+  std::optional<format::Batch> batch_;
+  std::vector<Cursor> cursors_;
+  Status status_;
+};
+
+}  // namespace dse::replay

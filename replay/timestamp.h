@@ -1,0 +1,22 @@
+// Points in time as RFC 3339 in UTC with nanoseconds, and back. No time zone of the host plays a part.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dse::replay {
+
+// Appends "2026-11-22T15:32:56.123456789Z" for nanoseconds since 1970.
+void append_rfc3339(std::uint64_t real_ns, std::string& out);
+
+// The reverse. A fraction of any length and a zone ("Z", "+01:00") are understood; nothing for
+// anything else, for dates that do not exist and for those before 1970 or after 2554.
+std::optional<std::uint64_t> parse_rfc3339(std::string_view text);
+
+// "10s", "1.5h", "100ms", "2min", "1d": nanoseconds. Units ns us ms s m min h d; a bare number is
+// seconds. Nothing for anything else.
+std::optional<std::uint64_t> parse_duration(std::string_view text);
+
+}  // namespace dse::replay

@@ -1,0 +1,17 @@
+// The subcommands. Each adds itself to the command line and returns what runs it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+namespace dse::tools {
+
+using Command = std::function<int()>;  // returns an exit code
+
+Command add_record(CLI::App& app);
+Command add_run(CLI::App& app);
+Command add_replay(CLI::App& app);
+Command add_info(CLI::App& app);
+
+}  // namespace dse::tools

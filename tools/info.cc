@@ -1,0 +1,320 @@
+// dse info: what a capture is, without showing its events.
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include "format/capture_reader.h"
+#include "replay/escape.h"
+#include "replay/timestamp.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/terminal.h"
+
+namespace dse::tools {
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string output = "text";
+};
+
+// A loss with its place.
+struct PlacedGap {
+  format::Gap gap;
+  std::uint64_t until_real_ns;
+  std::uint64_t since_real_ns;  // 0: unknown
+};
+
+struct SegmentFacts {
+  std::string path;
+  format::SegmentInfo info;
+  std::uint64_t blocks = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  bool sealed = false;
+  std::string reason;
+};
+
+// What the headers of a capture's entries say.
+class Facts final : public format::CaptureReader::Observer {
+ public:
+  void segment(const std::string& path, const format::SegmentInfo& info) override {
+    segments.push_back({path, info, 0, 0, 0, false, {}});
+    offset = info.real_time - info.boot_time;
+    if (start_ns == 0) start_ns = info.boot_of_start + offset;
+  }
+  void entry(const format::EntryHeader& header) override {
+    std::uint64_t size = header.header_bytes() + header.body_bytes();
+    bytes += size;
+    raw_bytes += header.raw_bytes();
+    if (header.type == format::EntryType::segment || segments.empty()) {
+      pending_bytes_ = size;  // its segment() comes next
+      return;
+    }
+    SegmentFacts& segment = segments.back();
+    segment.bytes += size + std::exchange(pending_bytes_, 0);
+    if (header.type != format::EntryType::block) return;
+    ++blocks;
+    ++segment.blocks;
+    records += header.count;
+    segment.records += header.count;
+    for (const format::KindCount& kind : header.kinds) kinds[kind.kind] += kind.count;
+    if (header.count == 0) return;
+    first_ns = std::min(first_ns, header.min_time + offset);
+    last_ns = std::max(last_ns, header.max_time + offset);
+  }
+  void end(const format::EndInfo& info) override {
+    if (segments.empty()) return;
+    segments.back().sealed = true;
+    segments.back().reason = info.reason;
+  }
+
+  std::vector<SegmentFacts> segments;
+  std::map<format::Kind, std::uint64_t> kinds;
+  std::uint64_t blocks = 0, records = 0, bytes = 0, raw_bytes = 0;
+  std::uint64_t start_ns = 0, first_ns = ~std::uint64_t{0}, last_ns = 0;  // real time
+  std::uint64_t offset = 0;  // real - boot
+
+ private:
+  std::uint64_t pending_bytes_ = 0;
+};
+
+Status collect_gaps(const format::Batch& batch, std::uint64_t offset,
+                    std::vector<PlacedGap>& gaps) {
+  for (const format::Gap& gap : batch.gaps()) {
+    const format::Table* table = batch.table(gap.kind);
+    if (!table || gap.row >= table->rows() || gap.lost <= 0) continue;
+    DSE_TRY_ASSIGN(auto time, table->time());
+    gaps.push_back({gap, time[gap.row] + offset, gap.since_time ? gap.since_time + offset : 0});
+  }
+  return {};
+}
+
+std::string rfc3339(std::uint64_t ns) {
+  std::string out;
+  replay::append_rfc3339(ns, out);
+  return out;
+}
+
+std::string safe(const std::string& text) {
+  std::string out;
+  replay::append_text(text, out);
+  return out;
+}
+
+class InfoPrinter {
+ public:
+  InfoPrinter(const Facts& facts, const format::CaptureReader& reader,
+              const std::vector<PlacedGap>& gaps)
+      : facts_(facts), reader_(reader), gaps_(gaps) {}
+
+  void text() const;
+  void json() const;
+
+ private:
+  const Facts& facts_;
+  const format::CaptureReader& reader_;
+  const std::vector<PlacedGap>& gaps_;
+};
+
+void InfoPrinter::text() const {
+  auto line = [](const char* label, const std::string& value) {
+    fmt::print("{:<13} {}\n", label, value);
+  };
+  const format::SegmentInfo& info = facts_.segments.front().info;
+  line("host", safe(info.host_name));
+  line("kernel", safe(fmt::format("{} {} ({} CPUs)", info.kernel_release, info.machine, info.cpus)));
+  line("boot id", safe(info.boot_id));
+  line("recorder", safe(fmt::format("dse {}, pid {}", info.recorder_version, info.recorder_pid)));
+  line("cgroups", info.cgroup_hierarchy
+                      ? safe(fmt::format("v1 hierarchy {} ({})", info.cgroup_hierarchy,
+                                         info.cgroup_controllers))
+                      : "unified (v2)");
+  std::string options;
+  for (const auto& [name, value] : info.options)
+    options += (options.empty() ? "" : " ") + name + "=" + value;
+  line("options", safe(options));
+  line("started", rfc3339(facts_.start_ns));
+  if (facts_.records)
+    line("records", fmt::format("{} from {} to {}", human_count(facts_.records),
+                                rfc3339(facts_.first_ns), rfc3339(facts_.last_ns)));
+  else
+    line("records", "0");
+  for (auto [kind, count] : facts_.kinds)
+    fmt::print("  {:>14}  {}\n", human_count(count), kind ? format::kind_name(kind) : "raw");
+  auto losses = reader_.losses();
+  line("lost", human_count(total(losses)));
+  for (const std::string& loss : describe_losses(losses)) fmt::print("                {}\n", loss);
+  constexpr std::size_t kShown = 20;
+  for (std::size_t i = 0; i < gaps_.size() && i < kShown; ++i) {
+    const PlacedGap& gap = gaps_[i];
+    fmt::print("                {} {} on CPU {} between {} and {}\n", human_count(static_cast<std::uint64_t>(gap.gap.lost)),
+               format::kind_name(gap.gap.kind), gap.gap.cpu,
+               gap.since_real_ns ? rfc3339(gap.since_real_ns) : "the start",
+               rfc3339(gap.until_real_ns));
+  }
+  if (gaps_.size() > kShown)
+    fmt::print("                and {} more gaps (-o json has all)\n", gaps_.size() - kShown);
+  line("size", fmt::format("{}, {} before compression (x{:.1f}), {:.1f} bytes per record",
+                           human_bytes(facts_.bytes), human_bytes(facts_.raw_bytes),
+                           facts_.bytes ? static_cast<double>(facts_.raw_bytes) /
+                                              static_cast<double>(facts_.bytes)
+                                        : 0.0,
+                           facts_.records ? static_cast<double>(facts_.bytes) /
+                                                static_cast<double>(facts_.records)
+                                          : 0.0));
+  line("segments", fmt::format("{} with {} blocks", facts_.segments.size(), facts_.blocks));
+  for (const SegmentFacts& segment : facts_.segments)
+    fmt::print("  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
+               human_count(segment.records), segment.blocks, human_bytes(segment.bytes),
+               segment.sealed ? "sealed: " + safe(segment.reason) : "not sealed");
+}
+
+void InfoPrinter::json() const {
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> w(buffer);
+  w.SetIndent(' ', 2);
+  auto text = [&](const char* key, const std::string& value) {
+    // The same escape as in events keeps bytes that are not UTF-8.
+    std::string escaped = "\"";
+    replay::append_json_string(value, escaped);
+    escaped += '"';
+    w.Key(key);
+    w.RawValue(escaped.data(), escaped.size(), rapidjson::kStringType);
+  };
+  auto number = [&](const char* key, std::uint64_t value) {
+    w.Key(key);
+    w.Uint64(value);
+  };
+  const format::SegmentInfo& info = facts_.segments.front().info;
+  w.StartObject();
+  w.Key("host");
+  w.StartObject();
+  text("name", info.host_name);
+  text("kernel", info.kernel_release);
+  text("kernel_version", info.kernel_version);
+  text("machine", info.machine);
+  text("boot_id", info.boot_id);
+  number("cpus", info.cpus);
+  w.EndObject();
+  w.Key("recorder");
+  w.StartObject();
+  text("version", info.recorder_version);
+  number("pid", info.recorder_pid);
+  number("format", info.format_version);
+  number("abi", info.abi_version);
+  w.Key("options");
+  w.StartObject();
+  for (const auto& [name, value] : info.options) text(name.c_str(), value);
+  w.EndObject();
+  w.EndObject();
+  w.Key("cgroup");
+  w.StartObject();
+  number("hierarchy", info.cgroup_hierarchy);
+  text("controllers", info.cgroup_controllers);
+  w.EndObject();
+  text("started", rfc3339(facts_.start_ns));
+  if (facts_.records) {
+    text("first", rfc3339(facts_.first_ns));
+    text("last", rfc3339(facts_.last_ns));
+  }
+  number("records", facts_.records);
+  w.Key("kinds");
+  w.StartObject();
+  for (auto [kind, count] : facts_.kinds)
+    number(kind ? format::kind_name(kind).c_str() : "raw", count);
+  w.EndObject();
+  auto losses = reader_.losses();
+  number("lost", total(losses));
+  w.Key("losses");
+  w.StartArray();
+  for (const format::Loss& loss : losses) {
+    w.StartObject();
+    text("kind", loss.kind ? format::kind_name(loss.kind) : "");
+    text("cause", loss.cause);
+    number("count", loss.count);
+    w.EndObject();
+  }
+  w.EndArray();
+  w.Key("gaps");
+  w.StartArray();
+  for (const PlacedGap& gap : gaps_) {
+    w.StartObject();
+    text("kind", format::kind_name(gap.gap.kind));
+    number("cpu", gap.gap.cpu);
+    number("lost", static_cast<std::uint64_t>(gap.gap.lost));
+    if (gap.since_real_ns) text("since", rfc3339(gap.since_real_ns));
+    text("until", rfc3339(gap.until_real_ns));
+    w.EndObject();
+  }
+  w.EndArray();
+  number("bytes", facts_.bytes);
+  number("raw_bytes", facts_.raw_bytes);
+  number("blocks", facts_.blocks);
+  w.Key("segments");
+  w.StartArray();
+  for (const SegmentFacts& segment : facts_.segments) {
+    w.StartObject();
+    text("path", segment.path);
+    number("first", segment.info.first + 1);
+    number("records", segment.records);
+    number("blocks", segment.blocks);
+    number("bytes", segment.bytes);
+    w.Key("sealed");
+    w.Bool(segment.sealed);
+    text("reason", segment.reason);
+    w.EndObject();
+  }
+  w.EndArray();
+  w.EndObject();
+  fmt::print("{}\n", buffer.GetString());
+}
+
+int run(const Options& options) {
+  auto reader = format::CaptureReader::open(options.paths);
+  if (!reader) return fail(reader.error());
+  Facts facts;
+  std::vector<PlacedGap> gaps;
+  (*reader)->observe(&facts);
+  (*reader)->want(0);
+  (*reader)->want_gaps();
+  while (true) {
+    auto step = (*reader)->next();
+    if (!step) return fail(step.error());
+    if (step->what == format::Step::What::end) break;
+    if (step->what != format::Step::What::batch) continue;
+    if (auto status = collect_gaps(*step->batch, facts.offset, gaps); !status)
+      (*reader)->report_damage(status.error());
+  }
+  if (facts.segments.empty()) {
+    int code = report_notes((*reader)->notes());
+    return code == kOk ? kDamaged : code;
+  }
+  InfoPrinter printer(facts, **reader, gaps);
+  if (options.output == "json")
+    printer.json();
+  else
+    printer.text();
+  return report_notes((*reader)->notes());
+}
+
+}  // namespace
+
+Command add_info(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("info", "Tell what a capture is");
+  command->add_option("PATH", options->paths, "a directory, a file, or - for stdin")->required();
+  command->add_option("-o,--output", options->output, "text or json [text]")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "Examples:\n"
+      "  dse info /var/lib/dse\n"
+      "  dse info c.dse -o json | jq .losses");
+  return [options] { return run(*options); };
+}
+
+}  // namespace dse::tools

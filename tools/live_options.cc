@@ -1,0 +1,79 @@
+#include "tools/live_options.h"
+
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "record/live_source.h"
+#include "replay/points/points.h"
+#include "replay/timestamp.h"
+
+namespace dse::tools {
+
+void LiveFlags::add_to(CLI::App& app) {
+  app.add_option("--for", duration, "stop after this time: 10s, 5min, 1h");
+  app.add_option("--buffer", buffer_bytes,
+                 "ring buffer per CPU, a power of two [4MiB]; larger rides out longer bursts")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--max-args", max_args,
+                 "bytes of arguments kept per exec [128KiB]; longer ones are cut and say so")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{record::kMaxArgs}));
+}
+
+void CaptureFlags::add_to(CLI::App& app) {
+  app.add_option("--level", level, "zstd level, -7 to 19 [1]")->check(CLI::Range(-7, 19));
+  app.add_option("--segment-size", segment_bytes, "begin a new file at this size [64MiB]")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  app.add_option("--segment-time", segment_time, "begin a new file after this time [1h]");
+  app.add_option("--keep", keep, "keep only the newest N files of a directory [all]");
+}
+
+format::KindSet kinds_of(const std::vector<std::string>& points) {
+  format::KindSet kinds = record::state_kinds();
+  for (const std::string& name : points.empty() ? replay::point_names() : points)
+    kinds |= replay::make_point(name)->kinds();
+  return kinds;
+}
+
+Result<std::uint64_t> duration_option(const std::string& text, const char* name) {
+  if (text.empty()) return std::uint64_t{0};
+  auto ns = replay::parse_duration(text);
+  if (!ns || *ns == 0)
+    return Error(ErrorCode::usage,
+                 fmt::format("{}: '{}' is not a duration; use 10s, 500ms, 5min or 1h", name, text));
+  return *ns;
+}
+
+Result<record::LiveOptions> live_options(const LiveFlags& flags,
+                                         const std::vector<std::string>& points) {
+  if (!std::has_single_bit(flags.buffer_bytes) || flags.buffer_bytes < 4096 ||
+      flags.buffer_bytes > (std::uint64_t{1} << 30))
+    return Error(ErrorCode::usage,
+                 fmt::format("--buffer: {} bytes is not a power of two between 4KiB and 1GiB",
+                             flags.buffer_bytes));
+  record::LiveOptions options;
+  options.kinds = kinds_of(points);
+  options.ring_bytes = flags.buffer_bytes;
+  options.max_args = static_cast<std::uint32_t>(flags.max_args);
+  options.described = {
+      {"points", fmt::format("{}", fmt::join(points.empty() ? replay::point_names() : points, ","))},
+      {"buffer", std::to_string(flags.buffer_bytes)},
+      {"max-args", std::to_string(flags.max_args)}};
+  return options;
+}
+
+Result<record::RecordingOptions> recording_options(const CaptureFlags& flags,
+                                                   const std::string& path) {
+  record::RecordingOptions options;
+  options.writer.path = path;
+  options.writer.level = flags.level;
+  options.writer.keep = flags.keep;
+  options.segment_bytes = flags.segment_bytes;
+  DSE_TRY_ASSIGN(options.segment_time_ns,
+                 duration_option(flags.segment_time, "--segment-time"));
+  return options;
+}
+
+}  // namespace dse::tools

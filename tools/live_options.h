@@ -1,0 +1,41 @@
+// The options of the live commands, `record` and `run`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "record/recorder.h"
+
+namespace dse::tools {
+
+struct LiveFlags {
+  std::uint64_t buffer_bytes = std::uint64_t{4} << 20;
+  std::uint64_t max_args = 131072;
+  std::string duration;
+
+  void add_to(CLI::App& app);
+};
+
+struct CaptureFlags {
+  int level = 1;
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+  std::string segment_time = "1h";
+  std::uint32_t keep = 0;
+
+  void add_to(CLI::App& app);
+};
+
+// The kinds that these observation points need; all when there are none.
+format::KindSet kinds_of(const std::vector<std::string>& points);
+
+Result<record::LiveOptions> live_options(const LiveFlags& flags,
+                                         const std::vector<std::string>& points);
+Result<record::RecordingOptions> recording_options(const CaptureFlags& flags,
+                                                   const std::string& path);
+// A duration option, ns; 0 when it is empty. `name` is for the message.
+Result<std::uint64_t> duration_option(const std::string& text, const char* name);
+
+}  // namespace dse::tools

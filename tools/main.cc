@@ -1,0 +1,67 @@
+// dse, The Double Slit Experiment: record and replay Linux telemetry.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <vector>
+
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/terminal.h"
+#include "version.h"
+
+namespace {
+
+using namespace dse::tools;
+
+int run_command(int argc, char** argv) {
+  CLI::App app("dse, The Double Slit Experiment: record and replay Linux telemetry", "dse");
+  app.set_version_flag("-V,--version", "dse " DSE_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 ok, 1 negative answer, 2 usage, 3 loss (--fail-on-loss), 4 damaged input,\n"
+             "5 privilege or kernel, 6 input/output.\n"
+             "dse COMMAND --help has examples.");
+
+  std::vector<std::pair<CLI::App*, Command>> commands;
+  auto add = [&](Command (*make)(CLI::App&)) {
+    Command command = make(app);
+    commands.emplace_back(app.get_subcommands([](CLI::App*) { return true; }).back(),
+                          std::move(command));
+  };
+#if DSE_LIVE
+  add(add_record);
+  add(add_run);
+#endif
+  add(add_replay);
+  add(add_info);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    say(std::string(error.what()) + " (dse --help)");
+    return kUsage;
+  }
+  for (auto& [subcommand, command] : commands)
+    if (subcommand->parsed()) return command();
+  return kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A pipe whose reader has gone is met where it is written to.
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run_command(argc, argv);
+  } catch (const std::bad_alloc&) {
+    say("out of memory");
+    return kIo;
+  } catch (const std::exception& error) {
+    say(std::string("internal error: ") + error.what());
+    return kIo;
+  }
+}

@@ -1,0 +1,184 @@
+#include "tools/printer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "replay/points/points.h"
+#include "replay/timestamp.h"
+#include "tools/terminal.h"
+
+namespace dse::tools {
+namespace {
+
+constexpr std::size_t kBufferBytes = 256 * 1024;
+
+Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}; }
+
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& known) {
+  auto similar = replay::similar_names(name, known);
+  return similar.empty() ? "" : "; did you mean " + similar.front() + "?";
+}
+
+// The fields named by --fields; an error for one that none of the points has.
+Result<std::vector<std::string>> parse_fields(const std::string& list,
+                                              const replay::Session& session) {
+  std::vector<std::string> fields, known;
+  for (const auto& point : session.points())
+    for (const replay::Field& field : point->fields()) known.push_back(field.name);
+  std::stringstream stream(list);
+  for (std::string name; std::getline(stream, name, ',');) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      for (const replay::Field& field : replay::builtin_fields())
+        if (field.name == name)
+          return usage(fmt::format("field {} belongs to {}, which --point leaves out", name,
+                                   fmt::join(field.points, ", ")));
+      return usage("unknown field '" + name + "'" + did_you_mean(name, known));
+    }
+    if (std::find(fields.begin(), fields.end(), name) == fields.end()) fields.push_back(name);
+  }
+  if (fields.empty()) return usage("--fields needs at least one field");
+  return fields;
+}
+
+}  // namespace
+
+void EventOptions::add_to(CLI::App& app) {
+  app.add_option("-o,--output", output, "json (one object per line) or text; default: text on a "
+                                        "terminal, else json")
+      ->check(CLI::IsMember({"json", "text"}));
+  app.add_option("--fields", fields, "only these fields, separated by commas");
+  app.add_option("--point", points, "only these observation points")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(replay::point_names()));
+  app.add_option("-S,--since", since,
+                 "events from this time on: RFC 3339, +5s after the start, -10min before the end");
+  app.add_option("-U,--until", until, "events up to this time");
+  app.add_option("-n,--limit", limit, "stop after this many events")->check(CLI::PositiveNumber);
+  app.add_flag("--summary", summary, "counts instead of events");
+  app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
+}
+
+Result<TimeBound> parse_time_bound(const std::string& text) {
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+    if (auto ns = replay::parse_duration(std::string_view(text).substr(1)))
+      return TimeBound{text[0] == '+' ? TimeBound::From::start : TimeBound::From::end, *ns};
+  } else if (auto ns = replay::parse_rfc3339(text)) {
+    return TimeBound{TimeBound::From::absolute, *ns};
+  }
+  return usage("'" + text + "' is not a time: use 2026-11-22T15:32:56Z, +5s or -10min");
+}
+
+Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
+                                               replay::Session& session) {
+  std::unique_ptr<Printer> printer(new Printer);
+  printer->options_ = options;
+  printer->session_ = &session;
+  for (const std::string& name : replay::point_names())
+    if (options.points.empty() ||
+        std::find(options.points.begin(), options.points.end(), name) != options.points.end())
+      session.add(replay::make_point(name));
+  bool only = !options.fields.empty();
+  if (only) {
+    DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
+  }
+  printer->json_ =
+      options.output.empty() ? !stdout_is_terminal() : options.output == "json";
+
+  std::vector<std::string> used = printer->fields_;
+  for (const auto& point : session.points()) {
+    Renderers& renderers = printer->renderers_[point.get()];
+    const std::vector<std::string>* fields = only ? &printer->fields_ : nullptr;
+    if (printer->json_)
+      renderers.json.emplace(*point, fields);
+    else
+      renderers.text.emplace(*point, use_colour(), fields);
+    if (only) continue;
+    auto places = printer->json_ ? renderers.json->fields() : renderers.text->fields();
+    for (std::size_t place : places) used.push_back(point->fields()[place].name);
+  }
+  if (options.summary) used = {"evt.time"};
+  session.use_only(used);
+  return printer;
+}
+
+bool Printer::print(const replay::Event& event) {
+  const replay::ObservationPoint* point = &event.batch().point();
+  if (point != last_point_) {
+    last_point_ = point;
+    last_ = &renderers_.at(point);
+  }
+  ++last_->count;
+  ++printed_;
+  if (options_.summary) {
+    if (auto boot = event.number("evt.time")) {
+      std::uint64_t real =
+          session_->state().real_time(*boot, event.batch().number(event.row()));
+      if (first_time_ == 0 || real < first_time_) first_time_ = real;
+      last_time_ = std::max(last_time_, real);
+    }
+  } else {
+    if (json_)
+      last_->json->append(event.batch(), event.row(), buffer_);
+    else
+      last_->text->append(event.batch(), event.row(), buffer_);
+    buffer_ += '\n';
+    if (buffer_.size() >= kBufferBytes && !flush()) return false;
+  }
+  return options_.limit == 0 || printed_ < options_.limit;
+}
+
+bool Printer::flush() {
+  clear_status();
+  std::size_t done = 0;
+  while (done < buffer_.size() && !error_ && !reader_gone_) {
+    ssize_t n = ::write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EPIPE)
+      reader_gone_ = true;
+    else if (n < 0)
+      error_ = Error(ErrorCode::io, errno_error("cannot write standard output", errno).message());
+    else
+      done += static_cast<std::size_t>(n);
+  }
+  buffer_.clear();
+  return !error_ && !reader_gone_;
+}
+
+void Printer::print_summary(const std::vector<format::Loss>& losses) {
+  if (!options_.summary) return;
+  std::string first, last;
+  if (first_time_) {
+    replay::append_rfc3339(first_time_, first);
+    replay::append_rfc3339(last_time_, last);
+  }
+  auto out = std::back_inserter(buffer_);
+  if (json_) {
+    fmt::format_to(out, "{{\"events\":{},\"points\":{{", printed_);
+    const char* separator = "";
+    for (const auto& point : session_->points()) {
+      fmt::format_to(out, "{}\"{}\":{}", separator, point->name(),
+                     renderers_.at(point.get()).count);
+      separator = ",";
+    }
+    buffer_ += '}';
+    if (first_time_) fmt::format_to(out, ",\"first\":\"{}\",\"last\":\"{}\"", first, last);
+    fmt::format_to(out, ",\"lost\":{}}}\n", total(losses));
+  } else {
+    for (const auto& point : session_->points())
+      fmt::format_to(out, "{:>14}  {}\n", human_count(renderers_.at(point.get()).count),
+                     point->name());
+    fmt::format_to(out, "{:>14}  events\n", human_count(printed_));
+    fmt::format_to(out, "{:>14}  records lost\n", human_count(total(losses)));
+    if (first_time_) fmt::format_to(out, "from {}\nto   {}\n", first, last);
+  }
+  flush();
+}
+
+}  // namespace dse::tools

@@ -1,0 +1,79 @@
+// Prints the events of a session on standard output, the same way for `run` and `replay`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replay/render.h"
+#include "replay/session.h"
+
+namespace dse::tools {
+
+// The options that all commands have which show events.
+struct EventOptions {
+  std::string output;               // "json", "text"; empty: text on a terminal, else JSON
+  std::string fields;               // comma-separated
+  std::vector<std::string> points;  // empty: all
+  std::string since, until;
+  std::uint64_t limit = 0;          // 0: none
+  bool summary = false;
+  bool fail_on_loss = false;
+
+  void add_to(CLI::App& app);
+};
+
+// A time as the user gave it.
+struct TimeBound {
+  enum class From { absolute, start, end };
+  From from;
+  std::uint64_t ns;
+};
+// RFC 3339, "+5s" from the start of the capture, "-10min" before its end.
+Result<TimeBound> parse_time_bound(const std::string& text);
+
+class Printer {
+ public:
+  // Checks the options and adds the points that they name to the session.
+  static Result<std::unique_ptr<Printer>> make(const EventOptions& options,
+                                               replay::Session& session);
+
+  // Prints or counts one event; false: the limit is reached, or no one reads any more.
+  bool print(const replay::Event& event);
+  // Writes out what is buffered.
+  bool flush();
+  // With --summary: the counts.
+  void print_summary(const std::vector<format::Loss>& losses);
+  // Set when writing to standard output failed.
+  const std::optional<Error>& error() const { return error_; }
+  // The reader of a pipe has gone: not an error.
+  bool reader_gone() const { return reader_gone_; }
+
+ private:
+  Printer() = default;
+
+  EventOptions options_;
+  replay::Session* session_ = nullptr;
+  bool json_ = false;
+  std::vector<std::string> fields_;
+  struct Renderers {
+    std::optional<replay::JsonRenderer> json;
+    std::optional<replay::TextRenderer> text;
+    std::uint64_t count = 0;
+  };
+  std::map<const replay::ObservationPoint*, Renderers> renderers_;
+  const replay::ObservationPoint* last_point_ = nullptr;
+  Renderers* last_ = nullptr;
+  std::string buffer_;
+  std::uint64_t printed_ = 0;
+  std::uint64_t first_time_ = 0, last_time_ = 0;  // real, ns
+  std::optional<Error> error_;
+  bool reader_gone_ = false;
+};
+
+}  // namespace dse::tools

@@ -1,0 +1,138 @@
+// dse record: this host, into a capture.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/live_options.h"
+#include "tools/stop_signal.h"
+#include "tools/terminal.h"
+
+#include "replay/points/points.h"
+
+namespace dse::tools {
+namespace {
+
+struct Options {
+  std::string path;
+  std::vector<std::string> points;
+  LiveFlags live;
+  CaptureFlags capture;
+  std::string flush = "1s";
+  std::uint64_t max_events = 0;
+  std::uint64_t max_bytes = 0;
+  bool fail_on_loss = false;
+};
+
+double ratio(const record::Account& account) {
+  return account.bytes ? static_cast<double>(account.raw_bytes) /
+                             static_cast<double>(account.bytes)
+                       : 0;
+}
+
+// One line, rewritten a few times a second.
+class StatusLine {
+ public:
+  void show(const record::Account& account) {
+    double seconds = static_cast<double>(account.elapsed_ns - last_.elapsed_ns) / 1e9;
+    if (seconds <= 0) return;
+    double rate = static_cast<double>(account.records - last_.records) / seconds;
+    double cpu = static_cast<double>(account.cpu_ns - last_.cpu_ns) / 1e9 / seconds * 100;
+    show_status(fmt::format("recording {}  {} records/s  {} recorded  {} lost  {}  x{:.1f}  cpu {:.1f}%",
+                            human_duration(account.elapsed_ns),
+                            human_count(static_cast<std::uint64_t>(rate)),
+                            human_count(account.records), human_count(total(account.losses)),
+                            human_bytes(account.bytes), ratio(account), cpu));
+    last_ = account;
+  }
+
+ private:
+  record::Account last_;
+};
+
+void print_summary(const record::Account& account, const std::string& path) {
+  clear_status();
+  auto line = [](const char* label, const std::string& text) {
+    fmt::print(stderr, "{:<12} {}\n", label, text);
+  };
+  fmt::print(stderr, "recorded {} into {} ({})\n", human_duration(account.elapsed_ns),
+             path == "-" ? "standard output" : path, account.reason);
+  line("seen", human_count(total(account.seen)));
+  line("recorded", human_count(account.records));
+  line("lost", human_count(total(account.losses)));
+  for (const std::string& loss : describe_losses(account.losses)) line("", loss);
+  line("size",
+       fmt::format("{} in {} segment{}, {:.1f} bytes per record, compressed x{:.1f}",
+                   human_bytes(account.bytes), account.segments, account.segments == 1 ? "" : "s",
+                   account.records ? static_cast<double>(account.bytes) /
+                                         static_cast<double>(account.records)
+                                   : 0.0,
+                   ratio(account)));
+  line("own cost", fmt::format("{} of CPU, {} of memory at most", human_duration(account.cpu_ns),
+                               human_bytes(account.peak_memory)));
+}
+
+Result<record::RecorderOptions> recorder_options(const Options& options) {
+  record::RecorderOptions out;
+  DSE_TRY_ASSIGN(out.live, live_options(options.live, options.points));
+  DSE_TRY_ASSIGN(out.live.flush_ns, duration_option(options.flush, "--flush"));
+  DSE_TRY_ASSIGN(out.duration_ns, duration_option(options.live.duration, "--for"));
+  DSE_TRY_ASSIGN(out.recording, recording_options(options.capture, options.path));
+  out.live.max_records = options.max_events;
+  out.live.described.emplace_back("level", std::to_string(options.capture.level));
+  out.live.described.emplace_back("flush", options.flush);
+  out.max_bytes = options.max_bytes;
+  return out;
+}
+
+int run(const Options& options) {
+  if (options.path == "-" && stdout_is_terminal())
+    return fail({ErrorCode::usage,
+                 "-w - would write a capture to the terminal; redirect it, or name a directory"});
+  auto settings = recorder_options(options);
+  if (!settings) return fail(settings.error());
+  auto recorder = record::Recorder::start(*settings, format::FileSystem::host());
+  if (!recorder) return fail(recorder.error());
+  on_stop_signal([raw = recorder->get()] { raw->stop(); });
+
+  StatusLine status;
+  auto account = (*recorder)->run([&](const record::Account& now) { status.show(now); });
+  if (!account) return fail(account.error());
+  print_summary(*account, options.path);
+  return options.fail_on_loss && total(account->losses) ? kLoss : kOk;
+}
+
+}  // namespace
+
+Command add_record(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("record", "Record this host into a capture");
+  command->add_option("-w,--write", options->path,
+                      "where to: a directory, a file NAME.dse, or - for stdout")
+      ->required();
+  command->add_option("--point", options->points, "only what these observation points need")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(replay::point_names()));
+  options->live.add_to(*command);
+  command->add_option("--max-events", options->max_events, "stop after this many records")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--max-bytes", options->max_bytes, "stop when this much is written")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  command->add_option("--flush", options->flush, "write at least this often [1s]");
+  options->capture.add_to(*command);
+  command->add_flag("--fail-on-loss", options->fail_on_loss, "exit with 3 when records were lost");
+  command->footer(
+      "Ctrl-C ends the capture cleanly; a second one stops at once, and what is written stays\n"
+      "readable.\n\n"
+      "Examples:\n"
+      "  dse record -w /var/lib/dse --for 10s             ten seconds of this host\n"
+      "  dse record -w /var/lib/dse --keep 24             for ever, the last 24 files\n"
+      "  dse record -w c.dse --point SignalDelivered      only what signals need\n"
+      "  dse record -w - | ssh laptop 'cat > c.dse'       to another machine");
+  return [options] { return run(*options); };
+}
+
+}  // namespace dse::tools

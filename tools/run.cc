@@ -1,0 +1,127 @@
+// dse run: this host, as events on standard output.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "record/host.h"
+#include "record/live_source.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/live_options.h"
+#include "tools/printer.h"
+#include "tools/stop_signal.h"
+#include "tools/terminal.h"
+
+namespace dse::tools {
+namespace {
+
+struct Options {
+  EventOptions events;
+  LiveFlags live;
+  CaptureFlags capture;
+  std::string tee;
+};
+
+Result<std::optional<std::uint64_t>> resolve(const std::string& text) {
+  if (text.empty()) return std::optional<std::uint64_t>();
+  DSE_TRY_ASSIGN(TimeBound bound, parse_time_bound(text));
+  switch (bound.from) {
+    case TimeBound::From::absolute: return std::optional(bound.ns);
+    case TimeBound::From::start: return std::optional(record::read_clocks().real_ns + bound.ns);
+    case TimeBound::From::end: break;
+  }
+  return Error(ErrorCode::usage, "'" + text + "' is before the end, and a live run has none yet");
+}
+
+int report(Printer& printer, const record::LiveSource& source, const Options& options) {
+  printer.print_summary(source.losses());
+  printer.flush();
+  if (printer.error()) return fail(*printer.error());
+  auto losses = source.losses();
+  int code = report_notes(source.notes());
+  if (auto recorded = source.recorded())
+    say(fmt::format("recorded {} records, {}, into {}", human_count(recorded->records),
+                    human_bytes(recorded->bytes), options.tee));
+  if (std::uint64_t lost = total(losses)) {
+    say("incomplete: " + human_count(lost) + " records were lost:");
+    for (const std::string& line : describe_losses(losses)) say("  " + line);
+    if (code == kOk && options.events.fail_on_loss) code = kLoss;
+  }
+  return code;
+}
+
+int run(const Options& options) {
+  auto since = resolve(options.events.since);
+  if (!since) return fail(since.error());
+  auto until = resolve(options.events.until);
+  if (!until) return fail(until.error());
+  auto duration = duration_option(options.live.duration, "--for");
+  if (!duration) return fail(duration.error());
+  auto live = live_options(options.live, options.events.points);
+  if (!live) return fail(live.error());
+  live->low_latency = true;
+  std::optional<record::RecordingOptions> tee;
+  if (!options.tee.empty()) {
+    auto recording = recording_options(options.capture, options.tee);
+    if (!recording) return fail(recording.error());
+    tee = *recording;
+  }
+
+  auto owned = std::make_unique<record::LiveSource>(*live, tee);
+  record::LiveSource& source = *owned;
+  replay::Session session(std::move(owned));
+  session.set_window(*since, *until);
+  auto printer = Printer::make(options.events, session);
+  if (!printer) return fail(printer.error());
+  on_stop_signal([&source] { source.stop(); });
+
+  std::uint64_t deadline = *duration ? record::boot_time_ns() + *duration : 0;
+  bool stopped = false;
+  while (true) {
+    auto event = session.next();
+    if (!event) {
+      (*printer)->flush();
+      return fail(event.error());
+    }
+    if (*event) {
+      // After the limit, the rest is drained for the tee but not shown.
+      if (!stopped && !(*printer)->print(**event)) {
+        stopped = true;
+        source.stop();
+      }
+      if (session.more_ready()) continue;
+    } else if (!session.idle()) {
+      break;
+    }
+    if (!(*printer)->flush() && !stopped) {
+      stopped = true;
+      source.stop();
+    }
+    if (deadline && record::boot_time_ns() >= deadline) {
+      deadline = 0;
+      source.stop();
+    }
+  }
+  return report(**printer, source, options);
+}
+
+}  // namespace
+
+Command add_run(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Show the events of this host as they happen");
+  options->events.add_to(*command);
+  options->live.add_to(*command);
+  command->add_option("--tee", options->tee,
+                      "also record what is seen: a directory or a file NAME.dse");
+  options->capture.add_to(*command);
+  command->footer(
+      "Examples:\n"
+      "  dse run                                          everything, as text on a terminal\n"
+      "  dse run --point ProcessExecuted --fields proc.cmdline\n"
+      "  dse run -o json --tee c.dse --for 10s            the same events later: dse replay c.dse\n"
+      "  dse run --for 10s --summary                      what this host does in ten seconds");
+  return [options] { return run(*options); };
+}
+
+}  // namespace dse::tools

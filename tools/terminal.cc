@@ -1,0 +1,100 @@
+#include "tools/terminal.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "tools/exit_code.h"
+
+namespace dse::tools {
+namespace {
+
+bool status_shown = false;
+
+}  // namespace
+
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+bool use_colour() { return stdout_is_terminal() && std::getenv("NO_COLOR") == nullptr; }
+
+void say(const std::string& message) {
+  clear_status();
+  fmt::print(stderr, "dse: {}\n", message);
+}
+
+int fail(const Error& error) {
+  say(error.message());
+  return exit_code(error.code());
+}
+
+void show_status(const std::string& line) {
+  if (!stderr_is_terminal()) return;
+  fmt::print(stderr, "\r\x1b[K{}", line);
+  std::fflush(stderr);
+  status_shown = true;
+}
+
+void clear_status() {
+  if (!status_shown) return;
+  fmt::print(stderr, "\r\x1b[K");
+  status_shown = false;
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(units)) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string human_count(std::uint64_t count) {
+  std::string digits = std::to_string(count), out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
+std::string human_duration(std::uint64_t ns) {
+  double seconds = static_cast<double>(ns) / 1e9;
+  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
+  if (seconds < 120) return fmt::format("{:.1f} s", seconds);
+  auto whole = static_cast<std::uint64_t>(seconds);
+  if (whole < 7200) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+}
+
+std::uint64_t total(const std::vector<format::Loss>& losses) {
+  std::uint64_t sum = 0;
+  for (const format::Loss& loss : losses) sum += loss.count;
+  return sum;
+}
+
+std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses) {
+  std::vector<std::string> lines;
+  for (const format::Loss& loss : losses)
+    if (loss.count)
+      lines.push_back(fmt::format("{} {}: {}", human_count(loss.count),
+                                  loss.kind ? format::kind_name(loss.kind) : "records",
+                                  loss.cause));
+  return lines;
+}
+
+int report_notes(const std::vector<format::Note>& notes) {
+  int code = kOk;
+  for (const format::Note& note : notes) {
+    say(note.text);
+    if (note.what != format::Note::What::growing) code = kDamaged;
+  }
+  return code;
+}
+
+}  // namespace dse::tools

@@ -1,0 +1,40 @@
+// What dse says to people: on standard error, with colour and progress only on a terminal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "format/result.h"
+#include "format/segment_info.h"
+#include "format/source.h"
+
+namespace dse::tools {
+
+bool stdout_is_terminal();
+bool stderr_is_terminal();
+// Colour on standard output: a terminal, and no NO_COLOR in the environment.
+bool use_colour();
+
+// "dse: …" on a line of its own; a status line that stands there is cleared first.
+void say(const std::string& message);
+// The error, and its exit code.
+int fail(const Error& error);
+
+// One line that is rewritten in place; nothing where standard error is not a terminal.
+void show_status(const std::string& line);
+void clear_status();
+
+std::string human_bytes(std::uint64_t bytes);   // "12.3 MiB"
+std::string human_count(std::uint64_t count);   // "1,234,567"
+std::string human_duration(std::uint64_t ns);   // "12.3 s"
+
+// One line per kind and cause.
+std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses);
+std::uint64_t total(const std::vector<format::Loss>& losses);
+
+// Says the notes of a source. Returns kDamaged if one of them means that something could not be
+// read, else kOk.
+int report_notes(const std::vector<format::Note>& notes);
+
+}  // namespace dse::tools
