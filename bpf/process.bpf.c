@@ -41,28 +41,42 @@ struct exec_record {
 #define PAGE_BYTES 4096
 #define MAX_ARG_PAGES 257 /* 1 MiB that need not start at a page */
 
+struct args_copy {
+	unsigned long start;
+	__u32 cpu;
+	__u32 at; /* where in bytes the arguments begin */
+	__u32 want;
+	__u32 done;
+	__u32 flags;
+};
+
+static long copy_page(__u32 index, void *ctx)
+{
+	struct args_copy *copy = ctx;
+	struct exec_record *r = bpf_map_lookup_elem(&scratch, &copy->cpu);
+	__u32 left = copy->want - copy->done;
+	__u32 chunk = PAGE_BYTES - ((copy->start + copy->done) & (PAGE_BYTES - 1));
+	__u32 to = copy->at + copy->done;
+
+	if (!r || left == 0)
+		return 1;
+	if (chunk > left)
+		chunk = left;
+	if (chunk > PAGE_BYTES || to > DSE_PATH_MAX + max_args)
+		return 1;
+	if (bpf_probe_read_user(r->bytes + to, chunk, (void *)(copy->start + copy->done)))
+		copy->flags |= DSE_ARGS_UNREAD; /* the helper has zeroed the bytes */
+	copy->done += chunk;
+	return 0;
+}
+
 /*
  * Copies the argument block page by page, so that one page that is gone does not cost the others.
- * Returns how many bytes stand at `out`, and sets DSE_ARGS_UNREAD if some of them were not read.
+ * bpf_loop, since 5.17, because the verifier would walk a plain loop 257 times at every start.
  */
-static __always_inline __u32 copy_args(__u8 *bytes, __u32 at, unsigned long start, __u32 want,
-				       __u32 *flags)
+static __always_inline void copy_args(struct args_copy *copy)
 {
-	__u32 done = 0;
-
-	for (int i = 0; i < MAX_ARG_PAGES && done < want; i++) {
-		__u32 chunk = PAGE_BYTES - ((start + done) & (PAGE_BYTES - 1));
-		__u32 to = at + done;
-
-		if (chunk > want - done)
-			chunk = want - done;
-		if (chunk > PAGE_BYTES || to > DSE_PATH_MAX + max_args)
-			break;
-		if (bpf_probe_read_user(bytes + to, chunk, (void *)(start + done)))
-			*flags |= DSE_ARGS_UNREAD; /* the helper has zeroed the bytes */
-		done += chunk;
-	}
-	return done;
+	bpf_loop(MAX_ARG_PAGES, copy_page, copy, 0);
 }
 
 /* Fires after the new image is in place, so that the argument block is the one of the new image. */
@@ -89,7 +103,18 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	__u32 want = total > max_args ? max_args : total;
 	if (want < total)
 		flags |= DSE_ARGS_CUT;
-	__u32 args_size = copy_args(r->bytes, filename_size, start, want, &flags);
+	struct args_copy copy = {
+		.start = start,
+		.cpu = e.cpu,
+		.at = filename_size,
+		.want = want,
+		.flags = flags,
+	};
+	copy_args(&copy);
+	__u32 args_size = copy.done;
+	flags = copy.flags;
+	if (args_size > max_args)
+		return 0;
 
 	__u32 size = sizeof(*r) + filename_size + args_size;
 	r->body.old_tid = old_pid;

@@ -161,6 +161,47 @@ void Rows::follow_stream(const dse_header& header, std::uint32_t row, StreamTabl
   state.last_time = header.time_ns;
 }
 
+void Rows::append(const Rows& later) {
+  if (empty()) first = later.first;
+  std::vector<std::uint32_t> task_of(later.tasks_.tasks().size());
+  for (std::size_t i = 0; i < task_of.size(); ++i)
+    task_of[i] = tasks_.intern(later.tasks_.tasks()[i]);
+
+  for (const Gap& gap : later.gaps_) {
+    gaps_.push_back(gap);
+    gaps_.back().row += table(gap.kind)->count;
+  }
+  for (const StreamPosition& stream : later.streams_) {
+    auto same = [&](const StreamPosition& known) {
+      return known.kind == stream.kind && known.cpu == stream.cpu;
+    };
+    if (std::none_of(streams_.begin(), streams_.end(), same)) streams_.push_back(stream);
+  }
+
+  for (std::size_t slot = 1; slot < tables_.size(); ++slot) {
+    Table& to = tables_[slot];
+    const Table& from = later.tables_[slot];
+    if (from.count == 0) continue;
+    std::size_t at = to.rows.size();
+    to.rows.insert(to.rows.end(), from.rows.begin(), from.rows.end());
+    for (; at < to.rows.size(); at += to.stride) {
+      std::byte* task = to.rows.data() + at + offsetof(RowHead, task);
+      std::uint32_t index = task_of[load_u32(task)];
+      std::memcpy(task, &index, sizeof(index));
+    }
+    for (std::size_t i = 0; i < to.byte_columns.size(); ++i)
+      for (std::uint32_t index : from.indices[i])
+        to.indices[i].push_back(to.dictionaries[i].intern(from.dictionaries[i][index]));
+    to.count += from.count;
+  }
+  for (std::uint32_t index : later.raw_index_) raw_index_.push_back(raw_.intern(later.raw_[index]));
+  order_.insert(order_.end(), later.order_.begin(), later.order_.end());
+  lost_ += later.lost_;
+  size_bytes_ += later.size_bytes_;
+  note_time(later.min_time_);
+  note_time(later.max_time_);
+}
+
 void Rows::clear() {
   for (Table& table : tables_) {
     table.count = 0;

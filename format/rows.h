@@ -95,6 +95,9 @@ class Rows {
   // layout is kept as it is. `streams` is the one that has seen all former records.
   void append(std::span<const std::byte> record, StreamTable& streams);
 
+  // Appends the records of `later`, which follow directly on those of this batch.
+  void append(const Rows& later);
+
   void clear();
 
   std::uint32_t count() const { return static_cast<std::uint32_t>(order_.size()); }

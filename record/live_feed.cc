@@ -11,6 +11,8 @@
 #include <limits>
 #include <unordered_set>
 
+#include "record/proc.h"
+
 namespace dse::record {
 namespace {
 
@@ -255,6 +257,15 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
   }
 }
 
+// Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
+void LiveFeed::add_hidden_processes(std::vector<dse_task>& processes) const {
+  std::unordered_set<std::uint32_t> known;
+  for (const dse_task& task : processes) known.insert(task.pid);
+  for (std::uint32_t pid : list_proc())
+    if (!known.count(pid))
+      if (auto task = read_proc_task(pid, hierarchy_)) processes.push_back(*task);
+}
+
 Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   Beginning beginning{info_, {}};
   beginning.info.boot_time = clock_.boot_ns;
@@ -263,6 +274,7 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   snapshot.span.begin_streams = programs_->positions();
   snapshot.span.begin_time = boot_time_ns();
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
+  add_hidden_processes(processes);
   DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows));
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();

@@ -79,6 +79,7 @@ class LiveFeed {
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
   void sample_clock(std::uint64_t now);
+  void add_hidden_processes(std::vector<dse_task>& processes) const;
   void complete_snapshot(format::Snapshot& snapshot, const format::Rows& rows);
   bool batch_is_due(std::uint64_t now) const;
   std::unique_ptr<format::Rows> fresh_rows();

@@ -69,7 +69,10 @@ Result<format::Step> LiveSource::next() {
     return format::Step{What::batch, std::move(batch)};
   }
   DSE_TRY_ASSIGN(LiveFeed::Item item, feed_->next(kIdleTimeout));
-  if (item.what == LiveFeed::What::idle) return format::Step{What::idle, {}};
+  if (item.what == LiveFeed::What::idle) {
+    if (recording_) DSE_TRY(recording_->add(feed_->flush()));  // what was gathered may be due
+    return format::Step{What::idle, {}};
+  }
   if (item.what == LiveFeed::What::end) {
     ended_ = true;
     final_losses_ = feed_->losses();

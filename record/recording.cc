@@ -79,8 +79,24 @@ Status Recording::add_rows(std::unique_ptr<format::Rows> rows) {
   return push(std::move(job));
 }
 
+Status Recording::gather(std::unique_ptr<format::Rows> rows) {
+  constexpr std::uint32_t kEnough = 32768;
+  std::uint64_t now = boot_time_ns();
+  if (!gathered_) gathered_ = std::make_unique<format::Rows>();
+  if (gathered_->empty()) gathered_since_ns_ = now;
+  if (!rows->empty()) gathered_->append(*rows);
+  feed_.recycle(std::move(rows));
+  bool due = now - gathered_since_ns_ >= options_.gather_ns || gathered_->count() >= kEnough;
+  return due ? push_gathered() : Status();
+}
+
+Status Recording::push_gathered() {
+  if (!gathered_ || gathered_->empty()) return {};
+  return add_rows(std::move(gathered_));
+}
+
 Status Recording::add(std::unique_ptr<format::Rows> rows) {
-  DSE_TRY(add_rows(std::move(rows)));
+  DSE_TRY(options_.gather_ns ? gather(std::move(rows)) : add_rows(std::move(rows)));
   return rotate_if_due();
 }
 
@@ -91,6 +107,7 @@ Status Recording::rotate_if_due() {
   if (bytes - segment_start_bytes_ < options_.segment_bytes &&
       now - segment_start_ns_ < options_.segment_time_ns)
     return {};
+  DSE_TRY(push_gathered());
   DSE_TRY(add_rows(feed_.flush()));
   Job job;
   job.end = feed_.end_info("rotated", false);
@@ -102,6 +119,7 @@ Status Recording::rotate_if_due() {
 }
 
 Status Recording::finish(const std::string& reason) {
+  DSE_TRY(push_gathered());
   Job job;
   job.end = feed_.end_info(reason, true);
   DSE_TRY(push(std::move(job)));

@@ -20,6 +20,9 @@ struct RecordingOptions {
   format::WriterOptions writer;
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::uint64_t segment_time_ns = std::uint64_t{3600} * 1'000'000'000;
+  // Batches that come small, because someone watches, are gathered for so long before they are
+  // written; 0: they come as they should be written.
+  std::uint64_t gather_ns = 0;
 };
 
 class Recording {
@@ -33,7 +36,7 @@ class Recording {
   // What the first segment began with.
   const LiveFeed::Beginning& beginning() const { return beginning_; }
 
-  // Hands a batch over; it goes back to `feed` for reuse when it is written. Begins a new segment
+  // Hands a batch over, empty or not; it goes back to `feed` for reuse when it is written. Begins a new segment
   // where one is due.
   Status add(std::unique_ptr<format::Rows> rows);
   // Writes all that was added, seals the last segment and waits for it.
@@ -60,6 +63,8 @@ class Recording {
       : options_(options), feed_(feed) {}
 
   Status add_rows(std::unique_ptr<format::Rows> rows);
+  Status gather(std::unique_ptr<format::Rows> rows);
+  Status push_gathered();
   Status rotate_if_due();
   Status push(Job job);
   void reclaim();
@@ -74,6 +79,8 @@ class Recording {
   std::uint64_t segment_start_ns_ = 0;
   std::uint64_t segment_start_bytes_ = 0;
   std::uint64_t records_ = 0;
+  std::unique_ptr<format::Rows> gathered_;
+  std::uint64_t gathered_since_ns_ = 0;
 
   // A few batches may wait: enough to ride out a slow moment of the disk, few enough to bound memory.
   static constexpr std::size_t kMaxJobs = 4;

@@ -65,6 +65,7 @@ int run(const Options& options) {
     auto recording = recording_options(options.capture, options.tee);
     if (!recording) return fail(recording.error());
     tee = *recording;
+    tee->gather_ns = 1'000'000'000;
   }
 
   auto owned = std::make_unique<record::LiveSource>(*live, tee);

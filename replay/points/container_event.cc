@@ -95,7 +95,7 @@ class ContainerEvent final : public ObservationPoint {
       return tasks;
     }
     bool is_namespace_init(std::uint64_t task) const {
-      return vpid[task] == 1 && ns_pid[task] != kInitialPidNamespace;
+      return vpid[task] == 1 && ns_pid[task] != kInitialPidNamespace && ns_pid[task] != 0;
     }
   };
 

@@ -1,0 +1,99 @@
+#include "record/proc.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include <fmt/format.h>
+
+namespace dse::record {
+namespace {
+
+std::uint32_t namespace_of(std::uint32_t pid, const char* name) {
+  struct stat status;
+  if (::stat(fmt::format("/proc/{}/ns/{}", pid, name).c_str(), &status) != 0) return 0;
+  return static_cast<std::uint32_t>(status.st_ino);
+}
+
+// The cgroup of the process in `hierarchy`; the inode number of its directory is its id.
+std::uint64_t cgroup_of(std::uint32_t pid, const CgroupHierarchy& hierarchy) {
+  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
+  std::string prefix = fmt::format("{}:{}:", hierarchy.id, hierarchy.controllers);
+  for (std::string line; std::getline(file, line);) {
+    struct stat status;
+    if (line.starts_with(prefix) &&
+        ::stat((hierarchy.mount_point + line.substr(prefix.size())).c_str(), &status) == 0)
+      return status.st_ino;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> list_proc() {
+  std::vector<std::uint32_t> pids;
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc"), ::closedir);
+  while (dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    char* end = nullptr;
+    unsigned long pid = std::strtoul(entry->d_name, &end, 10);
+    if (pid != 0 && *end == '\0') pids.push_back(static_cast<std::uint32_t>(pid));
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+std::optional<dse_task> read_proc_task(std::uint32_t pid, const CgroupHierarchy& hierarchy) {
+  dse_task task{};
+  task.pid = task.tid = task.vpid = pid;
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  if (!status) return {};
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream words(line);
+    std::string key;
+    words >> key;
+    if (key == "Name:") {
+      std::string name = line.substr(std::min(line.size(), key.size() + 1));
+      std::memcpy(task.comm, name.data(), std::min(name.size(), sizeof(task.comm) - 1));
+    } else if (key == "PPid:") {
+      words >> task.ppid;
+    } else if (key == "Uid:") {
+      words >> task.uid >> task.euid;
+    } else if (key == "Gid:") {
+      words >> task.gid >> task.egid;
+    } else if (key == "NSpid:") {
+      while (words >> task.vpid) {
+      }
+    } else if (key == "Kthread:") {  // since 6.8
+      int kernel_thread = 0;
+      words >> kernel_thread;
+      if (kernel_thread) task.flags |= DSE_TASK_KERNEL_THREAD;
+    }
+  }
+  // Field 22 of stat, counted from behind the name, which may hold anything.
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(stat, line);
+  std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  task.start_time_ns = std::strtoull(field.c_str(), nullptr, 10) *
+                       (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  task.cgroup_id = cgroup_of(pid, hierarchy);
+  task.ns_cgroup = namespace_of(pid, "cgroup");
+  task.ns_ipc = namespace_of(pid, "ipc");
+  task.ns_mnt = namespace_of(pid, "mnt");
+  task.ns_net = namespace_of(pid, "net");
+  task.ns_pid = namespace_of(pid, "pid");
+  task.ns_user = namespace_of(pid, "user");
+  task.ns_uts = namespace_of(pid, "uts");
+  return task;
+}
+
+}  // namespace dse::record
