@@ -27,7 +27,13 @@ static __always_inline struct siginfo_facts read_siginfo(int sig, struct kernel_
 	struct siginfo_facts facts = {};
 
 	if ((unsigned long)info <= 1) {
-		facts.code = info ? SI_KERNEL : SI_USER;
+		/*
+		 * The verifier holds a tracepoint's pointers for non-null and would remove a test
+		 * against zero. One further on, it does not.
+		 */
+		unsigned long moved = (unsigned long)info + 1;
+		asm volatile("" : "+r"(moved));
+		facts.code = moved == 1 ? SI_USER : SI_KERNEL;
 		return facts;
 	}
 	facts.error = info->si_errno;

@@ -185,11 +185,14 @@ std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std
 }
 
 Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                     std::uint32_t max_args, format::Rows& rows) {
+                     std::uint32_t max_args, format::Rows& rows,
+                     const std::function<void()>& meanwhile) {
   format::StreamTable streams;
+  constexpr std::uint64_t kPatience = 64;  // processes or cgroups: some milliseconds
   std::uint64_t seq = 0;
   std::size_t args_bytes = 0;
   for (const dse_task& task : processes) {
+    if (seq % kPatience == kPatience - 1) meanwhile();
     std::string directory = fmt::format("/proc/{}", task.pid);
     std::string exe, args;
     std::size_t total = 0;
@@ -213,6 +216,7 @@ Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarc
   seq = 0;
   if (hierarchy.mount_point.empty()) return {};
   walk_cgroups(hierarchy.mount_point, "", [&](std::uint64_t id, const std::string& path) {
+    if (seq % kPatience == kPatience - 1) meanwhile();
     dse_cgroup_snapshot body{};
     body.id = id;
     body.hierarchy = hierarchy.id;

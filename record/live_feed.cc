@@ -257,6 +257,13 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
   }
 }
 
+// Empties the rings as they are now, while something else takes longer than they can hold out.
+void LiveFeed::drain_into_ready() {
+  while (pass_open_ && !collect()) ready_.push_back(flush());
+  begin_pass();
+  while (!collect()) ready_.push_back(flush());
+}
+
 // Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
 void LiveFeed::add_hidden_processes(std::vector<dse_task>& processes) const {
   std::unordered_set<std::uint32_t> known;
@@ -275,19 +282,16 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   snapshot.span.begin_time = boot_time_ns();
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
   add_hidden_processes(processes);
-  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows));
+  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows,
+                        [&] { drain_into_ready(); }));
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 
   // What happened meanwhile comes after the snapshot; processes that ended before the walk reached
   // them are found there.
-  if (!pass_open_) begin_pass();
-  bool done = false;
-  while (!done) {
-    done = collect();
-    complete_snapshot(snapshot, *rows_);
-    if (!done) ready_.push_back(flush());
-  }
+  drain_into_ready();
+  for (const auto& rows : ready_) complete_snapshot(snapshot, *rows);
+  complete_snapshot(snapshot, *rows_);
   return beginning;
 }
 

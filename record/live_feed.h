@@ -43,16 +43,16 @@ class LiveFeed {
   };
   // The next batch, waiting up to `timeout_ns` for it. At the end everything has been drained.
   Result<Item> next(std::uint64_t timeout_ns);
-  // The batch that is being filled, however little is in it.
-  std::unique_ptr<format::Rows> flush();
+  // Whether everything that was drained has come out of next(): the moment for a new segment.
+  bool between_batches() const { return ready_.empty() && rows_->empty(); }
   void recycle(std::unique_ptr<format::Rows> rows);
 
   // Ends the feed: what is in the rings comes out, then `end`. May be called from a signal handler
   // and from any thread.
   void stop();
 
-  // What stands at the start of the next segment. Everything that was drained before belongs to the
-  // former one; call flush() first. The records of the snapshot's own time follow by next().
+  // What stands at the start of the next segment; only between batches. What happens while the
+  // snapshot is taken follows by next().
   struct Beginning {
     format::SegmentInfo info;
     format::Snapshot snapshot;
@@ -73,6 +73,8 @@ class LiveFeed {
   LiveFeed() = default;
 
   void wait(std::uint64_t timeout_ns);
+  std::unique_ptr<format::Rows> flush();
+  void drain_into_ready();
   void begin_pass();
   bool collect();
   void append(std::span<const std::byte> record);

@@ -70,7 +70,7 @@ Result<format::Step> LiveSource::next() {
   }
   DSE_TRY_ASSIGN(LiveFeed::Item item, feed_->next(kIdleTimeout));
   if (item.what == LiveFeed::What::idle) {
-    if (recording_) DSE_TRY(recording_->add(feed_->flush()));  // what was gathered may be due
+    if (recording_) DSE_TRY(recording_->tick());
     return format::Step{What::idle, {}};
   }
   if (item.what == LiveFeed::What::end) {

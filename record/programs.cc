@@ -9,6 +9,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -114,8 +115,25 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   return std::unique_ptr<Programs>(new Programs(std::move(impl)));
 }
 
+// The CPUs that are online, from a list such as "0-3,8". A machine may have many more possible ones,
+// whose rings would be memory for nothing.
+std::vector<int> online_cpus() {
+  std::ifstream file("/sys/devices/system/cpu/online");
+  std::vector<int> cpus;
+  int first = 0, last = 0;
+  char separator = ',';
+  while (separator == ',' && file >> first) {
+    last = first;
+    if (file.peek() == '-') file >> separator >> last;
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    separator = 0;
+    file >> separator;
+  }
+  return cpus;
+}
+
 Status Programs::Impl::make_rings(std::size_t bytes) {
-  for (int cpu = 0; cpu < cpus; ++cpu) {
+  for (int cpu : online_cpus()) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
     if (file.get() < 0)

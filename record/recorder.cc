@@ -60,7 +60,10 @@ Result<Account> Recorder::run(const std::function<void(const Account&)>& tick) {
       wake = std::min(wake, start_ns_ + options_.duration_ns);
     DSE_TRY_ASSIGN(LiveFeed::Item item, feed_->next(wake > now ? wake - now : 0));
     if (item.what == LiveFeed::What::end) break;
-    if (item.what == LiveFeed::What::rows) DSE_TRY(recording_->add(std::move(item.rows)));
+    if (item.what == LiveFeed::What::rows)
+      DSE_TRY(recording_->add(std::move(item.rows)));
+    else
+      DSE_TRY(recording_->tick());
     if (boot_time_ns() >= next_tick) {
       next_tick = boot_time_ns() + kTick;
       if (tick) tick(account());

@@ -66,10 +66,6 @@ Status Recording::push(Job job) {
 }
 
 Status Recording::add_rows(std::unique_ptr<format::Rows> rows) {
-  if (rows->empty()) {
-    feed_.recycle(std::move(rows));
-    return {};
-  }
   {
     std::lock_guard lock(mutex_);
     records_ += rows->count();
@@ -84,10 +80,16 @@ Status Recording::gather(std::unique_ptr<format::Rows> rows) {
   std::uint64_t now = boot_time_ns();
   if (!gathered_) gathered_ = std::make_unique<format::Rows>();
   if (gathered_->empty()) gathered_since_ns_ = now;
-  if (!rows->empty()) gathered_->append(*rows);
+  gathered_->append(*rows);
   feed_.recycle(std::move(rows));
   bool due = now - gathered_since_ns_ >= options_.gather_ns || gathered_->count() >= kEnough;
   return due ? push_gathered() : Status();
+}
+
+Status Recording::tick() {
+  if (gathered_ && boot_time_ns() - gathered_since_ns_ >= options_.gather_ns)
+    DSE_TRY(push_gathered());
+  return rotate_if_due();
 }
 
 Status Recording::push_gathered() {
@@ -101,14 +103,13 @@ Status Recording::add(std::unique_ptr<format::Rows> rows) {
 }
 
 Status Recording::rotate_if_due() {
-  if (!can_rotate_) return {};
+  if (!can_rotate_ || !feed_.between_batches()) return {};
   std::uint64_t now = boot_time_ns();
   std::uint64_t bytes = progress().bytes;
   if (bytes - segment_start_bytes_ < options_.segment_bytes &&
       now - segment_start_ns_ < options_.segment_time_ns)
     return {};
   DSE_TRY(push_gathered());
-  DSE_TRY(add_rows(feed_.flush()));
   Job job;
   job.end = feed_.end_info("rotated", false);
   job.first = feed_.next_record();

@@ -36,9 +36,11 @@ class Recording {
   // What the first segment began with.
   const LiveFeed::Beginning& beginning() const { return beginning_; }
 
-  // Hands a batch over, empty or not; it goes back to `feed` for reuse when it is written. Begins a new segment
+  // Hands a batch over; it goes back to `feed` for reuse when it is written. Begins a new segment
   // where one is due.
   Status add(std::unique_ptr<format::Rows> rows);
+  // To be called now and then when there is nothing to add: writes what has been gathered.
+  Status tick();
   // Writes all that was added, seals the last segment and waits for it.
   Status finish(const std::string& reason);
 

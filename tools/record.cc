@@ -1,4 +1,5 @@
 // dse record: this host, into a capture.
+#include <atomic>
 #include <memory>
 
 #include <fmt/format.h>
@@ -92,9 +93,17 @@ int run(const Options& options) {
                  "-w - would write a capture to the terminal; redirect it, or name a directory"});
   auto settings = recorder_options(options);
   if (!settings) return fail(settings.error());
+  // A signal may come before there is something to stop.
+  static std::atomic<record::Recorder*> running = nullptr;
+  static std::atomic<bool> asked = false;
+  on_stop_signal([] {
+    asked = true;
+    if (record::Recorder* now = running) now->stop();
+  });
   auto recorder = record::Recorder::start(*settings, format::FileSystem::host());
   if (!recorder) return fail(recorder.error());
-  on_stop_signal([raw = recorder->get()] { raw->stop(); });
+  running = recorder->get();
+  if (asked) (*recorder)->stop();
 
   StatusLine status;
   auto account = (*recorder)->run([&](const record::Account& now) { status.show(now); });
