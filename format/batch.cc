@@ -261,6 +261,7 @@ Status Batch::Impl::read() {
       for (Kind kind : block.getKinds()) {
         auto slot = static_cast<std::uint8_t>(kinds.size());
         if (kinds.size() >= kMaxKinds) return damaged("a batch with too many kinds");
+        if ((slot == 0) != (kind == 0)) return damaged("a batch without a slot for raw records");
         kinds.push_back(kind);
         const TableLayout* layout = kind ? kind_layout(kind) : nullptr;
         if (!layout) continue;

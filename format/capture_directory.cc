@@ -1,6 +1,7 @@
 #include "format/capture_directory.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -49,8 +50,10 @@ Result<std::uint64_t> next_record_number(const std::string& directory) {
                    directory + ": another recorder writes here; stop it or choose another directory");
     // Also past the number in its name: an empty segment still has a name.
     std::string stem = fs::path(segment.path).filename().string().substr(0, 20);
-    if (stem.find_first_not_of("0123456789") == std::string::npos && stem.size() == 20)
-      next = std::max<std::uint64_t>(next, std::stoull(stem) + 1);
+    std::uint64_t number = 0;
+    auto [end, no_number] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+    if (stem.size() == 20 && no_number == std::errc() && end == stem.data() + 20)
+      next = std::max(next, number + 1);
     DSE_TRY_ASSIGN(auto source, open_byte_source(segment.path));
     SegmentReader reader(source, nullptr);
     while (true) {

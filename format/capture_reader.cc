@@ -1,6 +1,12 @@
 #include "format/capture_reader.h"
 
+#include <unistd.h>
+
+#include <string_view>
+
 #include <fmt/format.h>
+
+#include "format/segment_file.h"
 
 namespace dse::format {
 
@@ -26,11 +32,23 @@ void CaptureReader::report_damage(const Error& error) {
 }
 
 Status CaptureReader::open_next_segment() {
-  const SegmentPath& segment = segments_[next_segment_++];
+  SegmentPath segment = segments_[next_segment_++];
+  // The recorder may have sealed it, or let it go, since the directory was read.
+  if (segment.path != "-" && ::access(segment.path.c_str(), F_OK) != 0) {
+    if (segment.path.ends_with(kOpenSuffix)) {
+      segment.path.resize(segment.path.size() - std::string_view(kOpenSuffix).size());
+      segment.sealed = true;
+    }
+    if (::access(segment.path.c_str(), F_OK) != 0) {
+      note(Note::What::missing, segment.path + ": went away before it was read");
+      return {};
+    }
+  }
   name_ = segment.path == "-" ? "standard input" : segment.path;
   was_open_ = !segment.sealed;
   DSE_TRY_ASSIGN(auto source, open_byte_source(segment.path));
   reader_ = std::make_unique<SegmentReader>(std::move(source), &counters_);
+  entries_before_ = counters_.entries;
   return {};
 }
 
@@ -41,13 +59,13 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
     note(Note::What::damaged, name_ + ": " + error->message());
   } else if (cut && was_open_ && is_being_recorded(name_)) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
-  } else if (cut && !counters_.entries) {
+  } else if (cut && counters_.entries == entries_before_) {
     note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
     note(Note::What::unsealed,
          fmt::format("{}: not sealed: the recorder died or the file was cut; all {} complete "
                      "entries were read{}",
-                     name_, counters_.entries,
+                     name_, counters_.entries - entries_before_,
                      error ? ", the last one is torn" : ""));
   }
   reader_.reset();
@@ -58,6 +76,7 @@ Result<Step> CaptureReader::next() {
     if (!reader_) {
       if (next_segment_ >= segments_.size()) return Step{Step::What::end, {}};
       DSE_TRY(open_next_segment());
+      if (!reader_) continue;
     }
     auto entry = reader_->next();
     if (!entry) {
@@ -139,6 +158,14 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
     next_record_ = header.first + header.count;
     gap_losses_ += header.lost;
   }
+  for (const KindCount& kind : header.kinds)
+    if (kind.kind != 0 && kind.kind < kMaxKinds && !kind_layout(kind.kind) &&
+        !(unknown_kinds_ & kind_bit(kind.kind))) {
+      unknown_kinds_ |= kind_bit(kind.kind);
+      note(Note::What::newer, fmt::format("{}: records of kind {} are newer than this program and "
+                                          "left out",
+                                          name_, kind.kind));
+    }
   bool wanted = want_gaps_ && header.lost != 0;
   for (const KindCount& kind : header.kinds)
     wanted = wanted || (kind.kind < kMaxKinds && (wanted_ & kind_bit(kind.kind)) != 0);

@@ -53,10 +53,12 @@ class CaptureReader final : public Source {
   std::unique_ptr<SegmentReader> reader_;
   std::string name_;       // of what reader_ reads
   bool was_open_ = false;  // it goes by its `.open` name
+  std::uint64_t entries_before_ = 0;  // in the inputs before it
   Observer* observer_ = nullptr;
 
   KindSet wanted_ = kAllKinds;
   bool want_gaps_ = false;
+  KindSet unknown_kinds_ = 0;  // that a note has been made of
   SegmentInfo info_;
   bool any_capture_ = false;
   bool take_snapshot_ = false;   // the segment at hand begins a capture

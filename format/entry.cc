@@ -306,9 +306,14 @@ Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounter
   if (is_snapshot != (header.type == EntryType::snapshot) || batch.count() != header.count ||
       (!is_snapshot && batch.first() != header.first))
     return damaged("a block does not agree with its header");
+  std::uint64_t lost = 0;
+  for (const Gap& gap : batch.gaps())
+    if (gap.lost > 0) lost += static_cast<std::uint64_t>(gap.lost);
+  if (lost != header.lost) return damaged("a block does not have the gaps that its header says");
   for (const KindCount& kind : header.kinds) {
     const Table* table = batch.table(kind.kind);
-    if (table && table->rows() != kind.count)
+    std::uint32_t rows = table ? table->rows() : 0;
+    if (rows != kind.count && kind.kind != 0 && kind_layout(kind.kind))
       return damaged("a block does not have as many records of a kind as its header says");
   }
   for (Kind kind : batch.kinds())

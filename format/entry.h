@@ -106,7 +106,7 @@ using BodyReader =
 
 // Counts what reading really cost, so that laziness can be shown.
 struct ReadCounters {
-  std::uint64_t entries = 0;         // headers met
+  std::uint64_t entries = 0;         // whole entries met
   std::uint64_t frames = 0;          // frames decompressed
   std::uint64_t frame_bytes = 0;     // bytes that came out of them
 };

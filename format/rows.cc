@@ -198,8 +198,10 @@ void Rows::append(const Rows& later) {
   order_.insert(order_.end(), later.order_.begin(), later.order_.end());
   lost_ += later.lost_;
   size_bytes_ += later.size_bytes_;
-  note_time(later.min_time_);
-  note_time(later.max_time_);
+  if (later.min_time_ <= later.max_time_) {  // else no record of it has a time
+    note_time(later.min_time_);
+    note_time(later.max_time_);
+  }
 }
 
 void Rows::clear() {

@@ -59,7 +59,6 @@ Result<std::optional<EntryRef>> SegmentReader::next() {
     any_ = true;
     sealed_ = (*header)->type == EntryType::trailer;
     if (sealed_) continue;
-    if (counters_) ++counters_->entries;
 
     EntryRef entry{std::move(**header), offset, {}};
     std::uint64_t body_offset = source_->position();
@@ -87,6 +86,7 @@ Result<std::optional<EntryRef>> SegmentReader::next() {
       torn_ = true;
       return at(damaged("the input ends in the middle of an entry"));
     }
+    if (counters_) ++counters_->entries;
     return std::optional<EntryRef>(std::move(entry));
   }
 }

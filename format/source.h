@@ -33,6 +33,7 @@ struct Note {
     unsealed,  // the recorder died: the end may be missing
     damaged,   // some of the input could not be read
     missing,   // records between two segments are not there
+    newer,     // some records are of kinds that only a newer version knows
   };
   What what;
   std::string text;  // one line

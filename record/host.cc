@@ -185,9 +185,8 @@ std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std
 }
 
 Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                     std::uint32_t max_args, format::Rows& rows,
+                     std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
                      const std::function<void()>& meanwhile) {
-  format::StreamTable streams;
   constexpr std::uint64_t kPatience = 64;  // processes or cgroups: some milliseconds
   std::uint64_t seq = 0;
   std::size_t args_bytes = 0;

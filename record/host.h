@@ -40,7 +40,7 @@ format::CaptureId random_capture_id();
 // bytes; when the snapshot grows very large, further arguments are left out and marked as cut.
 // `meanwhile` is called every few milliseconds: /proc takes its time, and the rings fill up.
 Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                     std::uint32_t max_args, format::Rows& rows,
+                     std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
                      const std::function<void()>& meanwhile);
 
 // A record that the recorder itself writes: `body` behind a header with `task`.

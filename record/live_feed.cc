@@ -282,7 +282,8 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   snapshot.span.begin_time = boot_time_ns();
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
   add_hidden_processes(processes);
-  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows,
+  format::StreamTable streams;
+  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows, streams,
                         [&] { drain_into_ready(); }));
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
@@ -290,18 +291,18 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   // What happened meanwhile comes after the snapshot; processes that ended before the walk reached
   // them are found there.
   drain_into_ready();
-  for (const auto& rows : ready_) complete_snapshot(snapshot, *rows);
-  complete_snapshot(snapshot, *rows_);
+  for (const auto& rows : ready_) complete_snapshot(snapshot, streams, *rows);
+  complete_snapshot(snapshot, streams, *rows_);
   return beginning;
 }
 
 // Adds the processes that existed when the snapshot began and ended before it was complete: their
 // exit records know all but their arguments.
-void LiveFeed::complete_snapshot(format::Snapshot& snapshot, const format::Rows& rows) {
+void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
+                                 const format::Rows& rows) {
   const format::Rows::Table* exits = rows.table(DSE_PROCESS_EXIT);
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
-  format::StreamTable streams;
   for (std::uint32_t i = 0; i < exits->count; ++i) {
     const std::byte* row = exits->rows.data() + std::size_t{i} * exits->stride;
     format::RowHead head;
@@ -312,7 +313,8 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, const format::Rows&
         !known.insert(task.pid).second)
       continue;
     dse_process_snapshot body{};
-    snapshot.rows.append(make_record(DSE_PROCESS_SNAPSHOT, head.time, 0, task,
+    std::uint64_t seq = streams.at(DSE_PROCESS_SNAPSHOT, DSE_CPU_NONE).next;
+    snapshot.rows.append(make_record(DSE_PROCESS_SNAPSHOT, head.time, seq, task,
                                      std::as_bytes(std::span(&body, 1))),
                          streams);
   }

@@ -82,7 +82,8 @@ class LiveFeed {
   void check_stop();
   void sample_clock(std::uint64_t now);
   void add_hidden_processes(std::vector<dse_task>& processes) const;
-  void complete_snapshot(format::Snapshot& snapshot, const format::Rows& rows);
+  static void complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
+                                const format::Rows& rows);
   bool batch_is_due(std::uint64_t now) const;
   std::unique_ptr<format::Rows> fresh_rows();
   void number(format::Rows& rows);

@@ -115,6 +115,8 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   return std::unique_ptr<Programs>(new Programs(std::move(impl)));
 }
 
+namespace {
+
 // The CPUs that are online, from a list such as "0-3,8". A machine may have many more possible ones,
 // whose rings would be memory for nothing.
 std::vector<int> online_cpus() {
@@ -131,6 +133,8 @@ std::vector<int> online_cpus() {
   }
   return cpus;
 }
+
+}  // namespace
 
 Status Programs::Impl::make_rings(std::size_t bytes) {
   for (int cpu : online_cpus()) {
@@ -246,6 +250,7 @@ std::vector<format::StreamPosition> Programs::positions() const {
 }
 
 int cgroup_subsys_index(const std::string& controller) {
+  libbpf_set_print(keep_warning);
   std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), btf__free);
   if (!types) return -1;
   int id = btf__find_by_name_kind(types.get(), "cgroup_subsys_id", BTF_KIND_ENUM);

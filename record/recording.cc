@@ -105,7 +105,9 @@ Status Recording::add(std::unique_ptr<format::Rows> rows) {
 Status Recording::rotate_if_due() {
   if (!can_rotate_ || !feed_.between_batches()) return {};
   std::uint64_t now = boot_time_ns();
-  std::uint64_t bytes = progress().bytes;
+  auto [records, bytes, raw_bytes, segments] = progress();
+  // An empty segment goes on: its successor would have the same name.
+  if (records == segment_start_records_ && !(gathered_ && !gathered_->empty())) return {};
   if (bytes - segment_start_bytes_ < options_.segment_bytes &&
       now - segment_start_ns_ < options_.segment_time_ns)
     return {};
@@ -116,6 +118,7 @@ Status Recording::rotate_if_due() {
   DSE_TRY_ASSIGN(job.begin, feed_.begin_segment());
   segment_start_ns_ = now;
   segment_start_bytes_ = bytes;
+  segment_start_records_ = progress().records;
   return push(std::move(job));
 }
 

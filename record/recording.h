@@ -80,6 +80,7 @@ class Recording {
   bool can_rotate_ = false;
   std::uint64_t segment_start_ns_ = 0;
   std::uint64_t segment_start_bytes_ = 0;
+  std::uint64_t segment_start_records_ = 0;
   std::uint64_t records_ = 0;
   std::unique_ptr<format::Rows> gathered_;
   std::uint64_t gathered_since_ns_ = 0;

@@ -71,7 +71,7 @@ std::uint32_t Ring::length_word(std::uint64_t position) const {
   return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
-bool Ring::has_more() const { return producer() != end_; }
+bool Ring::has_more() const { return producer() != position_; }
 
 void Ring::begin_pass(std::uint64_t now) {
   std::uint64_t produced = producer();

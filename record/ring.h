@@ -29,7 +29,7 @@ class Ring {
   void pop();
   // Gives the space of popped records back to the kernel.
   void release();
-  // Whether there is something to read that the pass does not include.
+  // Whether there is something to read that the last pass did not take out.
   bool has_more() const;
 
  private:

@@ -22,15 +22,21 @@
 #include "replay/point.h"
 #include "replay/points/points.h"
 #include "replay/session.h"
+#include "replay/table_view.h"
 
 namespace dse {
 
+using format::Batch;
+using format::kind_bit;
+using format::KindSet;
 using format::Source;
 using replay::container_event;
 using replay::Event;
 using replay::EventBatch;
+using replay::EventColumn;
 using replay::Field;
 using replay::FieldType;
+using replay::in_arrival_order;
 using replay::make_point;
 using replay::ObservationPoint;
 using replay::point_names;
@@ -38,6 +44,9 @@ using replay::process_executed;
 using replay::Session;
 using replay::signal_delivered;
 using replay::socket_state_change;
+using replay::State;
+using replay::TableView;
+using replay::task_ints;
 
 // Captures one after the other: directories, files, or "-" for standard input. Fails when one of them
 // is not there; damage inside shows in source().notes() after the events before it.

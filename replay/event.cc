@@ -24,6 +24,28 @@ Status EventBatch::use_table(const format::Table* table) {
   return {};
 }
 
+Status EventBatch::use_rows(const format::Table* table, std::vector<std::uint32_t> rows) {
+  DSE_TRY(use_table(table));
+  std::vector<std::uint32_t> positions;
+  for (std::uint32_t row : rows) positions.push_back(positions_[row]);
+  positions_ = std::move(positions);
+  rows_ = std::move(rows);
+  return {};
+}
+
+// A column of the table as the events have it.
+EventColumn EventBatch::pick_rows(EventColumn column) const {
+  if (!rows_ || (!column.is_text() && !column.numbers.data())) return column;
+  auto& index = own_numbers(size());
+  for (std::uint32_t i = 0; i < size(); ++i) index[i] = column.slot(row(i));
+  column.index = index;
+  return column;
+}
+
+void EventBatch::set_column(std::string_view field, EventColumn column) const {
+  set_column(static_cast<std::size_t>(point_->field(field)), column);
+}
+
 std::vector<std::uint64_t>& EventBatch::own_numbers(std::size_t n) const {
   return numbers_.emplace_back(n);
 }
@@ -85,19 +107,23 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
     out.index = own_numbers(size());
   } else if (table_ && field.name == "evt.time") {
     DSE_TRY_ASSIGN(out.numbers, table_->time());
+    out = pick_rows(out);
   } else if (table_ && field.name == "evt.cpu") {
     DSE_TRY_ASSIGN(out.numbers, table_->cpu());
+    out = pick_rows(out);
   } else if (table_ && field.from.starts_with("task.")) {
     DSE_TRY_ASSIGN(auto task, table_->task());
     DSE_TRY_ASSIGN(out, table_column(batch_->tasks(), field.from.substr(5), task));
+    out = pick_rows(out);
   } else if (table_ && !field.from.empty()) {
     DSE_TRY_ASSIGN(out, table_column(*table_, field.from, {}));
+    out = pick_rows(out);
   } else if (table_ && field.name == "cgroup.path") {
     DSE_TRY_ASSIGN(auto task, table_->task());
     DSE_TRY_ASSIGN(auto ids, task_ints(*batch_, "cgroupId"));
     auto& texts = own_texts(size());
     for (std::uint32_t i = 0; i < size(); ++i)
-      texts[i] = state_->cgroup_path(ids[task[i]], number(i));
+      texts[i] = state_->cgroup_path(ids[task[row(i)]], number(i));
     out.texts = texts;
   } else {
     DSE_TRY(point_->derive(field, *this, out));

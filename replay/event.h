@@ -42,6 +42,11 @@ struct EventColumn {
 class EventBatch {
  public:
   EventBatch(const ObservationPoint& point, const format::Batch& batch, const State& state);
+  // Columns point into the batch's own memory, which a move keeps and a copy would not.
+  EventBatch(EventBatch&&) = default;
+  EventBatch& operator=(EventBatch&&) = default;
+  EventBatch(const EventBatch&) = delete;
+  EventBatch& operator=(const EventBatch&) = delete;
 
   const ObservationPoint& point() const { return *point_; }
   const format::Batch& batch() const { return *batch_; }
@@ -59,10 +64,15 @@ class EventBatch {
 
   // For points: the events are the rows of this table, one each.
   Status use_table(const format::Table* table);
+  // The same for some rows of the table, in ascending order. Built-in fields and those with `from` are
+  // taken from these rows; derive() fills a column by event.
+  Status use_rows(const format::Table* table, std::vector<std::uint32_t> rows);
   const format::Table* table() const { return table_; }
   // For points that make their events one by one.
   void use_positions(std::vector<std::uint32_t> positions) { positions_ = std::move(positions); }
   void set_column(std::size_t field, EventColumn column) const { columns_[field] = column; }
+  // The same by the name of a field that the point has.
+  void set_column(std::string_view field, EventColumn column) const;
 
   // Memory that lives as long as the batch, for derived columns.
   std::vector<std::uint64_t>& own_numbers(std::size_t n) const;
@@ -74,11 +84,14 @@ class EventBatch {
   Result<EventColumn> make_column(std::size_t field) const;
   Result<EventColumn> table_column(const format::Table& table, const std::string& name,
                                    std::span<const std::uint64_t> index) const;
+  std::uint32_t row(std::uint32_t event) const { return rows_ ? (*rows_)[event] : event; }
+  EventColumn pick_rows(EventColumn column) const;
 
   const ObservationPoint* point_;
   const format::Batch* batch_;
   const State* state_;
   const format::Table* table_ = nullptr;
+  std::optional<std::vector<std::uint32_t>> rows_;  // of the table; none: all
   std::vector<std::uint32_t> positions_;
   mutable std::vector<std::optional<EventColumn>> columns_;
   mutable std::deque<std::vector<std::uint64_t>> numbers_;

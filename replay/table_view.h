@@ -25,6 +25,10 @@ class TableView {
   std::uint32_t rows() const { return table_ ? table_->rows() : 0; }
   const format::Table* table() const { return table_; }
 
+  Result<std::span<const std::uint64_t>> time() const {  // boot time, ns
+    if (!table_) return std::span<const std::uint64_t>();
+    return table_->time();
+  }
   // Of a column that the schema has; the name is a literal.
   Result<std::span<const std::uint64_t>> ints(std::string_view column) const {
     if (!table_) return std::span<const std::uint64_t>();

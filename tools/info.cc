@@ -1,5 +1,7 @@
 // dse info: what a capture is, without showing its events.
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <map>
 #include <memory>
 
@@ -299,6 +301,8 @@ int run(const Options& options) {
     printer.json();
   else
     printer.text();
+  if (std::fflush(stdout) != 0 && errno != EPIPE)
+    return fail({ErrorCode::io, errno_error("cannot write standard output", errno).message()});
   return report_notes((*reader)->notes());
 }
 

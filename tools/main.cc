@@ -42,7 +42,11 @@ int run_command(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    say(std::string(error.what()) + " (dse --help)");
+    std::string what = error.what();
+    // CLI11 misses a command it knows before it minds one that it does not.
+    if (auto rest = app.remaining(); app.get_subcommands().empty() && !rest.empty())
+      what = "unknown command or option '" + rest.front() + "'";
+    say(what + " (dse --help)");
     return kUsage;
   }
   for (auto& [subcommand, command] : commands)

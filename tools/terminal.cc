@@ -92,7 +92,8 @@ int report_notes(const std::vector<format::Note>& notes) {
   int code = kOk;
   for (const format::Note& note : notes) {
     say(note.text);
-    if (note.what != format::Note::What::growing) code = kDamaged;
+    if (note.what != format::Note::What::growing && note.what != format::Note::What::newer)
+      code = kDamaged;
   }
   return code;
 }
