@@ -18,7 +18,19 @@ namespace {
 // again. Every list is read once or twice here.
 constexpr std::uint64_t kTraversalWords = std::uint64_t{1} << 26;
 
+// No record is larger: arguments are limited to 1 MiB, paths to 4 KiB.
+constexpr std::uint64_t kMaxValueBytes = 4u << 20;
+
 Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; }
+
+// Whether all values are such as the column's member of the raw record can hold.
+bool fits(std::span<const std::uint64_t> values, Abi abi, std::uint32_t size) {
+  if (abi == Abi::u64) return true;
+  std::uint64_t bias = abi == Abi::s32 ? std::uint64_t{1} << 31 : 0;
+  std::uint64_t bits = 0;
+  for (std::uint64_t value : values) bits |= value + bias;
+  return bits >> (8 * size) == 0;
+}
 
 Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
                                              std::uint32_t rows) {
@@ -70,6 +82,12 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
     auto data = strings.getBytes();
     bytes = {reinterpret_cast<const char*>(data.begin()), data.size()};
   }));
+  if (count == 0 && rows != 0 && bytes.empty() && fixed_size == 0) {
+    // A column that did not exist yet when the capture was made.
+    out.index.assign(rows, 0);
+    out.values.assign(1, std::string_view("", 0));
+    return out;
+  }
   if (count > rows) return damaged("a dictionary has more values than its column has rows");
   DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
   DSE_TRY_ASSIGN(std::vector<std::uint64_t> ends_of, read_ints(lazy, ends, count));
@@ -77,6 +95,7 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
   std::uint64_t begin = 0;
   for (std::uint64_t end : ends_of) {
     if (end < begin || end > bytes.size()) return damaged("a dictionary's values overlap");
+    if (end - begin > kMaxValueBytes) return damaged("a value of several megabytes");
     if (fixed_size != 0 && end - begin != fixed_size)
       return damaged("a dictionary's value has the wrong size");
     out.values.push_back(bytes.substr(begin, end - begin));
@@ -139,6 +158,8 @@ Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
     }));
     auto values = read_ints(impl_->lazy, ints, impl_->rows);
     if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
+    if (!fits(*values, layout.abi, layout.size))
+      return damaged(impl_->layout->name + "." + layout.name + ": a value out of range");
     cache = std::move(*values);
   }
   return std::span<const std::uint64_t>(*cache);

@@ -26,6 +26,7 @@ struct ColumnSpec {
   delta @2 :Bool = false;  # stored as differences from row to row
   unit @3 :Text;
   doc @4 :Text;
+  since @5 :UInt16 = 1;    # abiVersion of the first captures that have it; a null column before
 }
 
 annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
@@ -318,7 +319,7 @@ struct End {
   losses @3 :List(Loss);      # since recording started
   seen @4 :List(Loss);        # records that the kernel side met, by kind; cause is empty
   streams @5 :List(Stream);   # the sequence numbers reached, losses at the very end included
-  index @6 :List(IndexItem);
+  index @6 :List(IndexItem);  # snapshot and blocks in order; of very many, every other one
 }
 
 struct Entry {

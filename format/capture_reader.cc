@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi.h"
 #include "format/segment_file.h"
 
 namespace dse::format {
@@ -57,7 +58,8 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
   bool cut = (error && reader_->torn()) || (!error && !reader_->sealed());
   if (error && !reader_->torn()) {
     note(Note::What::damaged, name_ + ": " + error->message());
-  } else if (cut && was_open_ && is_being_recorded(name_)) {
+  } else if (cut && was_open_ &&
+             (is_being_recorded(name_) || ::access(name_.c_str(), F_OK) != 0)) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
     note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
@@ -113,7 +115,7 @@ Result<std::optional<Step>> CaptureReader::take(EntryRef& entry) {
       DSE_TRY_ASSIGN(EndInfo end, open_end_info(entry.header, std::move(entry.body)));
       if (observer_) observer_->end(end);
       losses_ = std::move(end.losses);
-      gap_losses_ = 0;
+      losses_known_ = true;
       return std::optional<Step>();
     }
     case EntryType::trailer: break;
@@ -124,6 +126,9 @@ Result<std::optional<Step>> CaptureReader::take(EntryRef& entry) {
 Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   DSE_TRY_ASSIGN(SegmentInfo info, open_segment_info(entry.header, std::move(entry.body)));
   if (observer_) observer_->segment(name_, info);
+  if (reader_->take_unsealed_inside())
+    note(Note::What::unsealed, name_ + ": a segment before this one is not sealed: its end may be "
+                                       "missing");
   bool same = any_capture_ && info.capture_id == info_.capture_id;
   bool goes_on = same && info.first == next_record_;
   if (same && !goes_on) {
@@ -137,8 +142,11 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
     auto over = losses();
     ended_losses_ = std::move(over);
     losses_.clear();
+    losses_known_ = false;
     gap_losses_ = 0;
   }
+  if (info.abi_version > DSE_ABI_VERSION && !same)
+    note(Note::What::newer, name_ + ": recorded by a newer version; what it added is left out");
   any_capture_ = true;
   info_ = std::move(info);
   next_record_ = info_.first;
@@ -157,6 +165,7 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
            fmt::format("{}: records {} to {} are missing", name_, next_record_, header.first));
     next_record_ = header.first + header.count;
     gap_losses_ += header.lost;
+    losses_known_ = false;
   }
   for (const KindCount& kind : header.kinds)
     if (kind.kind != 0 && kind.kind < kMaxKinds && !kind_layout(kind.kind) &&
@@ -176,11 +185,13 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
 
 std::vector<Loss> CaptureReader::losses() const {
   std::vector<Loss> all = ended_losses_;
-  for (const Loss& loss : losses_) {
-    if (loss.count) all.push_back(loss);
+  if (losses_known_) {
+    for (const Loss& loss : losses_)
+      if (loss.count) all.push_back(loss);
+  } else if (gap_losses_) {
+    // Without an end only the gaps tell, and not by cause.
+    all.push_back({0, "gaps in what was recorded", gap_losses_});
   }
-  // Of an unsealed capture only the gaps are known, and not by cause.
-  if (gap_losses_) all.push_back({0, "gaps", gap_losses_});
   return all;
 }
 

@@ -65,8 +65,9 @@ class CaptureReader final : public Source {
   std::uint64_t next_record_ = 0;
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;   // of captures that are over
-  std::vector<Loss> losses_;         // of the capture at hand: what its last end entry said,
-  std::uint64_t gap_losses_ = 0;     // and what gaps have shown since
+  std::vector<Loss> losses_;         // of the capture at hand, as its last end entry has them
+  bool losses_known_ = false;        // nothing came after that entry
+  std::uint64_t gap_losses_ = 0;     // what the gaps of all its blocks add up to
   ReadCounters counters_;
 };
 

@@ -13,6 +13,8 @@
 namespace dse::format {
 namespace {
 
+constexpr std::size_t kMaxIndex = 65536;
+
 EntryHeader header_of(const Rows& rows, EntryType type) {
   EntryHeader header;
   header.type = type;
@@ -63,6 +65,12 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
     std::uint64_t kinds = 0;
     for (const KindCount& kind : header.kinds)
       if (kind.kind < kMaxKinds) kinds |= std::uint64_t{1} << kind.kind;
+    // A stream that never rotates would let the index grow for ever: it thins itself out.
+    if (index_.size() >= kMaxIndex) {
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < index_.size(); i += 2) index_[kept++] = index_[i];
+      index_.resize(kept);
+    }
     index_.push_back({header.position, header.type, header.first,
                       static_cast<std::uint32_t>(header.count), header.min_time, header.max_time,
                       header.lost, kinds});

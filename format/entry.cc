@@ -116,15 +116,15 @@ Result<EntryHeader> decode_header(std::span<const std::byte> content) {
   EntryHeader header;
   auto version = r.get<std::uint16_t>();
   if (version != kFormatVersion)
-    return damaged("format version " + std::to_string(version) + " is newer than this program's " +
-                   std::to_string(kFormatVersion) + "; use a newer dse");
+    return damaged("format version " + std::to_string(version) + " is not this program's " +
+                   std::to_string(kFormatVersion) + "; use the dse that made it");
   auto type = r.get<std::uint8_t>();
-  if (type < 1 || type > 5) return damaged("unknown entry type " + std::to_string(type));
+  // Types and trailing fields that are unknown here may come with later versions; they are skipped.
   header.type = static_cast<EntryType>(type);
   r.get<std::uint8_t>();
   auto frames = r.get<std::uint32_t>();
   auto kinds = r.get<std::uint32_t>();
-  if (frames > kMaxFrames || kinds > kMaxKinds || content.size() != content_bytes(frames, kinds))
+  if (frames > kMaxFrames || kinds > kMaxKinds || content.size() < content_bytes(frames, kinds))
     return damaged("the size of an entry header does not add up");
   header.inline_segments = r.get<std::uint32_t>();
   header.capture = r.get<std::uint64_t>();
@@ -183,8 +183,10 @@ Result<std::span<const std::byte>> EntryEncoder::encode(EntryHeader& header,
                                                         ColumnMessage& message) {
   auto segments = message.getSegmentsForOutput();
   std::size_t small = std::min(message.small_segments(), segments.size());
-  if (segments.size() - small + 1 > kMaxFrames)
-    return Error(ErrorCode::io, "a batch with too many columns");
+  std::uint64_t words = 0;
+  for (auto segment : segments) words += segment.size();
+  if (words * sizeof(capnp::word) > kMaxMessageBytes || segments.size() - small + 1 > kMaxFrames)
+    return Error(ErrorCode::io, "a batch that is too large for a capture");
   header.inline_segments = static_cast<std::uint32_t>(small);
   header.frames.clear();
 
@@ -207,6 +209,8 @@ Result<std::span<const std::byte>> EntryEncoder::encode(EntryHeader& header,
   for (std::size_t i = small; i < segments.size(); ++i)
     DSE_TRY(add_frame(std::as_bytes(std::span(segments[i].begin(), segments[i].size())), header));
 
+  if (header.raw_bytes() > kMaxMessageBytes || header.body_bytes() > kMaxMessageBytes)
+    return Error(ErrorCode::io, "a batch that no reader would accept");
   std::vector<std::byte> encoded = encode_header(header);
   std::memcpy(out_.data(), encoded.data(), encoded.size());
   return std::span<const std::byte>(out_);

@@ -33,7 +33,11 @@ Result<SegmentFile> SegmentFile::create(const std::string& path, FileSystem& fs)
                                       "another name");
     return Error(ErrorCode::io, errno_error("cannot create " + open_path, errno).message());
   }
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+  // Waits for a reader that asks just now whether the file is being written; no one else can know it.
+  int locked;
+  while ((locked = ::flock(file.get(), LOCK_EX)) != 0 && errno == EINTR) {
+  }
+  if (locked != 0)
     return Error(ErrorCode::io, errno_error("cannot lock " + open_path, errno).message());
   return SegmentFile(std::move(file), path, false, fs);
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "format/byte_source.h"
 #include "format/entry.h"
@@ -28,6 +29,9 @@ class SegmentReader {
 
   // After the end: whether the last thing read was the end of a segment.
   bool sealed() const { return sealed_; }
+  // Whether a segment that was not sealed came before the one at hand, in the same input. Asking
+  // forgets it.
+  bool take_unsealed_inside() { return std::exchange(unsealed_inside_, false); }
   // After an error: the input just stops in the middle of an entry.
   bool torn() const { return torn_; }
 
@@ -40,6 +44,7 @@ class SegmentReader {
   bool any_ = false;
   bool sealed_ = false;
   bool torn_ = false;
+  bool unsealed_inside_ = false;
   std::uint64_t segment_start_ = 0;
 };
 

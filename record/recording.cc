@@ -77,12 +77,14 @@ Status Recording::add_rows(std::unique_ptr<format::Rows> rows) {
 
 Status Recording::gather(std::unique_ptr<format::Rows> rows) {
   constexpr std::uint32_t kEnough = 32768;
+  constexpr std::size_t kEnoughBytes = std::size_t{4} << 20;
   std::uint64_t now = boot_time_ns();
   if (!gathered_) gathered_ = std::make_unique<format::Rows>();
   if (gathered_->empty()) gathered_since_ns_ = now;
   gathered_->append(*rows);
   feed_.recycle(std::move(rows));
-  bool due = now - gathered_since_ns_ >= options_.gather_ns || gathered_->count() >= kEnough;
+  bool due = now - gathered_since_ns_ >= options_.gather_ns || gathered_->count() >= kEnough ||
+             gathered_->size_bytes() >= kEnoughBytes;
   return due ? push_gathered() : Status();
 }
 

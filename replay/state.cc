@@ -44,8 +44,9 @@ void State::reset(const format::SegmentInfo& info) {
 }
 
 Status State::advance(const format::Batch& batch) {
-  processes_.settle();
-  cgroups_.settle();
+  std::uint64_t first = record_number(batch, 0);
+  processes_.settle(first);
+  cgroups_.settle(first);
   if (clock_.size() > 1) clock_.erase(clock_.begin(), clock_.end() - 1);
   DSE_TRY(advance_clock(batch));
   if (needs_.processes) DSE_TRY(advance_processes(batch));

@@ -61,20 +61,25 @@ class VersionedTable {
     found->second.push_back({from, false, {}});
     changed_.push_back(key);
   }
-  // No one asks for the time before the newest versions any more.
-  void settle() {
-    for (std::uint64_t key : changed_) {
+  // A batch begins with record `first`: no one asks for the time before the record before it any more.
+  void settle(std::uint64_t first) {
+    std::vector<std::uint64_t> changed;
+    changed.swap(changed_);
+    for (std::uint64_t key : changed) {
       auto found = entries_.find(key);
       if (found == entries_.end()) continue;
       auto& versions = found->second;
-      if (!versions.back().alive) {
+      // What ended with the record before it was still there as of that record.
+      bool just_ended = !versions.back().alive && versions.back().from >= first;
+      if (just_ended) {
+        changed_.push_back(key);
+      } else if (!versions.back().alive) {
         entries_.erase(found);
       } else if (versions.size() > 1) {
         versions.front() = std::move(versions.back());
         versions.resize(1);
       }
     }
-    changed_.clear();
   }
   void clear() {
     entries_.clear();

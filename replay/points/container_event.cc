@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <unordered_map>
 
 #include "replay/container.h"
 #include "replay/points/points.h"
@@ -226,7 +225,8 @@ class ContainerEvent final : public ObservationPoint {
   Status set_columns(const format::Batch& batch, const std::vector<Finding>& findings,
                      EventBatch& out) const;
 
-  std::unordered_map<std::string, Container> containers_;  // those that run, by id
+  // Those that run, by id; in order, so that which one an exit ends is the same everywhere.
+  std::map<std::string, Container> containers_;
 };
 
 Status ContainerEvent::set_columns(const format::Batch& batch,

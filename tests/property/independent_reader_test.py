@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Compares, line by line, what two readers that share no code make of the same captures: the one of
+dse, by way of dse_dump_records, and independent_reader.py, which follows format/FORMAT.md.
+
+    independent_reader_test.py --dump PROGRAM [--sample PROGRAM] CAPTURE...
+
+`--sample` names dse_write_sample_capture, whose capture is then compared too.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "independent_reader.py")
+options = argparse.Namespace()
+
+
+def lines(*command):
+    run = subprocess.run(command, capture_output=True, check=False, text=True)
+    if run.returncode != 0:
+        raise AssertionError(f"{command[0]}: exit {run.returncode}: {run.stderr}")
+    return run.stdout.splitlines()
+
+
+class IndependentReaderTest(unittest.TestCase):
+    def compare(self, path, at_least):
+        with self.subTest(capture=path):
+            ours = lines(options.dump, path)
+            theirs = lines(sys.executable, READER, path)
+            for number, (a, b) in enumerate(itertools.zip_longest(ours, theirs), 1):
+                self.assertEqual(a, b, f"{path}: line {number}")
+            self.assertGreaterEqual(len(ours), at_least)
+            return [json.loads(line) for line in ours]
+
+    def test_captures(self):
+        self.assertTrue(options.captures)
+        for path in options.captures:
+            records = self.compare(path, 50)
+            numbers = [record["num"] for record in records if record["num"]]
+            self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+            self.assertEqual(records[0]["num"], 0)
+
+    def test_sample(self):
+        if not options.sample:
+            self.skipTest("no --sample")
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "sample")
+            lines(options.sample, path)
+            records = self.compare(path, 37000)
+            self.assertEqual({record["kind"] for record in records},
+                             {"process_exec", "clock_sample", "raw", "socket_state",
+                              "signal_deliver", "process_snapshot", "cgroup_snapshot"})
+            # Only behind a hole does the snapshot of a segment count that is not the first.
+            snapshots = [i for i, record in enumerate(records) if record["num"] == 0]
+            self.assertEqual(snapshots, [0, 1, 2 + 3 * 6321, 3 + 3 * 6321])
+            os.remove(os.path.join(path, sorted(os.listdir(path))[1]))
+            records = self.compare(path, 30000)
+            snapshots = [i for i, record in enumerate(records) if record["num"] == 0]
+            self.assertEqual(snapshots, [0, 1, 6323, 6324, 12646, 12647])
+
+    def test_cut(self):
+        """A file that ends anywhere gives the complete entries before that."""
+        path = next(path for path in options.captures if os.path.isfile(path))
+        with open(path, "rb") as file:
+            data = file.read()
+        whole = lines(options.dump, path)
+        with tempfile.TemporaryDirectory() as directory:
+            for size in sorted({0, 5, 100, len(data) // 2, len(data) - 96, len(data) - 1}):
+                cut = os.path.join(directory, "cut.dse")
+                with open(cut, "wb") as file:
+                    file.write(data[:size])
+                records = self.compare(cut, 0)
+                self.assertEqual([json.loads(line) for line in whole[:len(records)]], records)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dump", required=True)
+    parser.add_argument("--sample")
+    parser.add_argument("captures", nargs="+")
+    parser.parse_args(namespace=options)
+    unittest.main(argv=sys.argv[:1])
