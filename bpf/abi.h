@@ -7,7 +7,7 @@
  * recording machine. No struct has padding, so every byte of a record is written on purpose.
  *
  * format/capture.capnp describes the same bodies as columns, field for field in the same order; a
- * test compares the two through the BTF of the compiled BPF object.
+ * test compares the two through the BTF of these structs.
  */
 #ifndef DSE_BPF_ABI_H
 #define DSE_BPF_ABI_H

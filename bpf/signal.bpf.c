@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Signals: generate has the sender as current task and names the target; deliver has the receiver.
- * Both since 2.6.34. Delivery of a fatal SIGKILL by the group-exit shortcut does not pass here.
+ * Both since 2.6.34. When a signal ends a process, what its threads are delivered is a SIGKILL
+ * without siginfo.
  */
 #include "emit.h"
 

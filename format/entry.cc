@@ -248,9 +248,10 @@ Result<std::span<const capnp::word>> LazyEntry::frame(std::size_t index) {
     return damaged("the checksum of frame " + std::to_string(index) + " does not match");
   if (ZSTD_getFrameContentSize(compressed.data(), compressed.size()) != info.raw)
     return damaged("frame " + std::to_string(index) + " is not as large as its header says");
-  slot.resize(info.raw / sizeof(capnp::word));
-  std::size_t size = ZSTD_decompressDCtx(decompressor(), slot.data(), info.raw, compressed.data(),
-                                         compressed.size());
+  Words words;  // not the slot itself: what fails half way must not be there the next time
+  words.resize(info.raw / sizeof(capnp::word));
+  std::size_t size = ZSTD_decompressDCtx(decompressor(), words.data(), info.raw,
+                                         compressed.data(), compressed.size());
   if (ZSTD_isError(size) || size != info.raw)
     return damaged("frame " + std::to_string(index) + ": " +
                    (ZSTD_isError(size) ? ZSTD_getErrorName(size) : "too short"));
@@ -258,6 +259,7 @@ Result<std::span<const capnp::word>> LazyEntry::frame(std::size_t index) {
     ++counters_->frames;
     counters_->frame_bytes += info.raw;
   }
+  slot = std::move(words);
   return std::span<const capnp::word>(slot.data(), slot.size());
 }
 

@@ -150,7 +150,11 @@ void Rows::follow_stream(const dse_header& header, std::uint32_t row, StreamTabl
   StreamTable::State& state = streams.at(header.kind, header.cpu);
   if (state.batch != batch_) {
     state.batch = batch_;
-    streams_.push_back({header.kind, header.cpu, state.next});
+    // An appended batch may have brought the position already, and then that one is the first.
+    if (std::none_of(streams_.begin(), streams_.end(), [&](const StreamPosition& known) {
+          return known.kind == header.kind && known.cpu == header.cpu;
+        }))
+      streams_.push_back({header.kind, header.cpu, state.next});
   }
   if (header.seq != state.next) {
     auto lost = static_cast<std::int64_t>(header.seq - state.next);

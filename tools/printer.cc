@@ -52,7 +52,7 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_option("-o,--output", output, "json (one object per line) or text; default: text on a "
                                         "terminal, else json")
       ->check(CLI::IsMember({"json", "text"}));
-  app.add_option("--fields", fields, "only these fields, separated by commas");
+  fields_option = app.add_option("--fields", fields, "only these fields, separated by commas");
   app.add_option("--point", points, "only these observation points")
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -84,7 +84,7 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
     if (options.points.empty() ||
         std::find(options.points.begin(), options.points.end(), name) != options.points.end())
       session.add(replay::make_point(name));
-  bool only = !options.fields.empty();
+  bool only = options.fields_given();
   if (only) {
     DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
   }

@@ -24,8 +24,10 @@ struct EventOptions {
   std::uint64_t limit = 0;          // 0: none
   bool summary = false;
   bool fail_on_loss = false;
+  const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
   void add_to(CLI::App& app);
+  bool fields_given() const { return fields_option && fields_option->count() > 0; }
 };
 
 // A time as the user gave it.

@@ -84,6 +84,19 @@ class Interrupted(live.Case):
     def test_sigterm_drains_and_seals(self):
         self.check_drained(signal.SIGTERM)
 
+    def test_stopped_while_it_starts(self):
+        # Either there is a capture that is whole, or there is none.
+        chance = random.Random(21)
+        for number in range(8):
+            recorder = self.recorder(f"c{number}", wait=False)
+            time.sleep(chance.uniform(0, 0.3))
+            code = recorder.stop()
+            self.assertIn(code, (OK, -signal.SIGINT), recorder.err())
+            names = os.listdir(recorder.path) if os.path.exists(recorder.path) else []
+            self.assertEqual([name for name in names if not name.endswith(".dse")], [])
+            if code == OK:
+                self.replay(recorder.path)
+
     def test_a_second_signal_stops_at_once(self):
         # A pipe that is not read: the recorder cannot finish what the first signal asks for.
         pipe = self.place("pipe")

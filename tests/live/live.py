@@ -116,15 +116,6 @@ def decode_entries(path):
     return entries
 
 
-def is_recording(pid):
-    """Whether a recorder has attached its programs and begun its first segment: only then it has the
-    thread that writes."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/task")) > 1
-    except OSError:
-        return False
-
-
 class Recorder:
     """A dse that records into `path`, ready when it is made: all that happens from now on is seen."""
 
@@ -148,7 +139,8 @@ class Recorder:
     def _is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the recorder ended with {self.process.returncode}: {self.err()}")
-        return is_recording(self.pid) and any(map(os.path.getsize, self.open_files()))
+        # The programs are attached before the first segment begins.
+        return any(map(os.path.getsize, self.open_files()))
 
     def err(self):
         self.err_file.seek(0)

@@ -108,15 +108,19 @@ class Rotation(live.Case):
 
 class Streams(live.Case):
     def test_record_into_replay(self):
-        # dse records into a pipe until it is told to stop, and dse reads from it.
+        # dse records into a pipe until it is told to stop, and dse reads from it. The copy in between
+        # tells when recording has begun.
+        copy = self.place("copy")
         record = subprocess.Popen([live.DSE, "record", "-w", "-", "--flush", "50ms", *live.ROOMY],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        replay = subprocess.Popen([live.DSE, "replay", "-", "-o", "json"], stdin=record.stdout,
+        tee = subprocess.Popen(["tee", copy], stdin=record.stdout, stdout=subprocess.PIPE)
+        replay = subprocess.Popen([live.DSE, "replay", "-", "-o", "json"], stdin=tee.stdout,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         record.stdout.close()
-        self.addCleanup(record.kill)
-        self.addCleanup(replay.kill)
-        live.wait_until(lambda: live.is_recording(record.pid), "the recorder to begin")
+        tee.stdout.close()
+        for process in (record, tee, replay):
+            self.addCleanup(process.kill)
+        live.wait_until(lambda: os.path.exists(copy) and os.path.getsize(copy), "the recorder to begin")
         truth = live.workload("exec_workload", 10, live.binary("noop"))
         record.terminate()
         out, err = replay.communicate(timeout=live.PATIENCE)
@@ -124,6 +128,7 @@ class Streams(live.Case):
         self.assertIn(b"recorded", record.stderr.read())
         record.stderr.close()
         self.assertEqual(record.wait(live.PATIENCE), OK)
+        self.assertEqual(tee.wait(live.PATIENCE), 0)
         events = live.Result(0, out, b"").events()
         self.assertEqual([field(e, "proc.pid") for e in live.of_type(events, "ProcessExecuted")
                           if field(e, "proc.ppid") == truth[0]["ppid"]], [t["pid"] for t in truth])

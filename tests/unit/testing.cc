@@ -455,11 +455,16 @@ dse::Status write_capture(const std::string& path, const Records& snapshot,
   std::uint64_t first = writer->first_record();
   DSE_TRY(writer->begin_segment(std::move(info), first, beginning));
   StreamTable streams;
+  std::map<Kind, std::uint64_t> lost;
   for (const Records& batch : batches) {
-    DSE_TRY(writer->write(rows_of(batch, streams, first)));
+    Rows rows = rows_of(batch, streams, first);
+    DSE_TRY(writer->write(rows));
     first += batch.size();
+    for (const Gap& gap : rows.gaps())
+      if (gap.lost > 0) lost[gap.kind] += static_cast<std::uint64_t>(gap.lost);
   }
   EndInfo end;
+  for (auto [kind, count] : lost) end.losses.push_back({kind, "ring full", count});
   end.reason = "test";
   end.last = true;
   end.streams = streams.positions();
