@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "format/segment_reader.h"
 #include "tests/unit/testing.h"
 
 using namespace dse::format;
@@ -217,6 +218,27 @@ TEST(fault, no_space_in_the_middle_of_a_write) {
   for (std::size_t bytes : {1, 8, 60, 200}) {
     SCOPED_TRACE(bytes);
     fail_every(Call::write, {.error = ENOSPC, .bytes_before = bytes});
+  }
+}
+
+TEST(fault, a_torn_entry_is_taken_back) {
+  // What is left is a whole number of entries, not only what a reader can make of half of one.
+  Input input = make_input();
+  for (int nth = 1;; ++nth) {
+    TempDir dir;
+    FaultyFileSystem file_system({.call = Call::write, .nth = nth, .error = ENOSPC,
+                                  .bytes_before = 100});
+    dse::Status status = write_capture(dir / "c.dse", input.snapshot, input.batches, file_system);
+    if (!file_system.fired) break;
+    ASSERT_FALSE(status.ok());
+    SegmentReader reader(memory_byte_source(read_file(dir / "c.dse.open"), true), nullptr);
+    while (true) {
+      auto entry = reader.next();
+      ASSERT_TRUE(entry.ok()) << "call " << nth << ": " << entry.error().message();
+      if (!*entry) break;
+    }
+    EXPECT_FALSE(reader.torn());
+    EXPECT_FALSE(reader.sealed());
   }
 }
 

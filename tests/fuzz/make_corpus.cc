@@ -1,0 +1,28 @@
+// Makes the seeds for libFuzzer of the golden captures: whole segments for replay_fuzzer, the headers
+// of their entries for header_fuzzer. `make_corpus REPLAY_DIR HEADER_DIR FILE...`
+#include <cstdio>
+#include <filesystem>
+
+#include "format/entry.h"
+#include "tests/unit/testing.h"
+
+using namespace dse::format;
+
+int main(int argc, char** argv) {
+  if (argc < 4) return 64;
+  std::string replay_dir = argv[1], header_dir = argv[2];
+  std::filesystem::create_directories(replay_dir);
+  std::filesystem::create_directories(header_dir);
+  for (int i = 3; i < argc; ++i) {
+    std::string bytes = read_file(argv[i]), name = "seed-" + std::to_string(i);
+    write_file(replay_dir + "/" + name, bytes);
+    SegmentReader reader(memory_byte_source(bytes, true), nullptr);
+    for (int number = 0;; ++number) {
+      auto entry = reader.next();
+      if (!entry || !*entry) break;
+      std::string header = string_of(encode_header((*entry)->header)).substr(kSkippableBytes);
+      write_file(header_dir + "/" + name + "-" + std::to_string(number), header);
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,23 @@
+// What is fuzzed: functions that take any bytes and must neither crash nor run out of bounds. libFuzzer
+// calls them (replay_fuzzer.cc, header_fuzzer.cc), and so does corpus_test.cc as an ordinary test.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+
+// Reads `bytes` as a capture in every way there is: events as JSON and text from a file and from a
+// pipe, raw records, and what `dse info` asks for. Gives how many events there were.
+std::size_t fuzz_replay(std::string_view bytes);
+
+// Reads `bytes` as the content of an entry header; what it accepts must encode to the same meaning.
+void fuzz_header(std::string_view bytes);
+
+// Changes a capture at random where random bytes would not get past the checksums: takes an entry
+// apart, changes words of its message or members of its header, and puts all together with sizes,
+// positions and checksums that are right. Gives `bytes` back if they are no capture.
+std::string mutate_structure(const std::string& bytes, std::mt19937_64& random);
+
+// Changes bytes as they are.
+std::string mutate_bytes(std::string bytes, std::mt19937_64& random);
