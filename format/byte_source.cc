@@ -81,7 +81,7 @@ class MemorySource final : public ByteSource {
 
   Result<std::size_t> read(std::span<std::byte> out) override {
     std::size_t n = std::min<std::size_t>(out.size(), bytes_.size() - position_);
-    std::memcpy(out.data(), bytes_.data() + position_, n);
+    if (n != 0) std::memcpy(out.data(), bytes_.data() + position_, n);  // else out may be null
     position_ += n;
     return n;
   }
@@ -94,7 +94,7 @@ class MemorySource final : public ByteSource {
   Status read_at(std::uint64_t offset, std::span<std::byte> out) override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset)
       return Error(ErrorCode::damaged, "the file is shorter than it was");
-    std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
     return {};
   }
 

@@ -22,13 +22,13 @@ class ShortLivedProcess final : public dse::ObservationPoint {
   // Own fields come on top of those that every point has (evt.*, proc.name, user.uid, cgroup.path, …).
   // The one with `from` is that column of process_exit; the others are set below.
   ShortLivedProcess()
-      : ObservationPoint("ShortLivedProcess",
-                         "{proc.name}[{proc.pid}]  lived {life.time_ns} ns  status={life.status}  "
-                         "{life.filename}",
-                         {{.name = "life.time_ns", .type = dse::FieldType::number, .unit = "ns"},
-                          {.name = "life.filename", .type = dse::FieldType::text},
-                          {.name = "life.status", .type = dse::FieldType::number, .from = "status"}}) {
-  }
+      : ObservationPoint(
+            "ShortLivedProcess",
+            "{proc.name}[{proc.pid}]  lived {life.time_ns} ns  status={life.status}  "
+            "{life.filename}",
+            {{.name = "life.time_ns", .type = dse::FieldType::number, .unit = "ns"},
+             {.name = "life.filename", .type = dse::FieldType::text},
+             {.name = "life.status", .type = dse::FieldType::number, .from = "status"}}) {}
 
   // What this is made of. Recorders and readers leave out what no point asks for.
   dse::KindSet kinds() const override {
