@@ -51,7 +51,8 @@ enum dse_kind {
 #define DSE_ARGS_UNREAD 0x2  /* some page could not be read; its bytes are zero */
 
 /* dse_process_exit.flags */
-#define DSE_EXIT_GROUP_DEAD 0x1 /* the last thread of the process */
+/* The process is over with this thread; two that exit at the same moment may both say so. */
+#define DSE_EXIT_GROUP_DEAD 0x1
 
 /* dse_cgroup_attach.flags */
 #define DSE_ATTACH_THREADGROUP 0x1

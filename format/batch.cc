@@ -193,9 +193,12 @@ Result<std::span<const std::uint64_t>> Table::cpu() const {
 Result<std::span<const std::uint64_t>> Table::task() const {
   bool first = !impl_->task;
   auto rows = impl_->common_ints(impl_->task, &schema::Common::Reader::getTask);
-  if (rows && first)
-    for (std::uint64_t row : *rows)
-      if (row >= impl_->task_rows) return damaged("a record refers to a task that is not there");
+  if (!rows || !first) return rows;
+  for (std::uint64_t row : *rows)
+    if (row >= impl_->task_rows) {
+      impl_->task.reset();  // so that no later call gets what this one refuses
+      return damaged("a record refers to a task that is not there");
+    }
   return rows;
 }
 
@@ -301,8 +304,8 @@ Status Batch::Impl::read() {
       auto gap_list = block.getGaps();
       if (gap_list.size() > count) return damaged("more gaps than records");
       for (auto gap : gap_list)
-        gaps.push_back({gap.getKind(), gap.getCpu(), gap.getRow(), gap.getLost(),
-                        gap.getSinceTime()});
+        gaps.push_back(
+            {gap.getKind(), gap.getCpu(), gap.getRow(), gap.getLost(), gap.getSinceTime()});
       return {};
     }();
   }));

@@ -20,8 +20,8 @@ class Batch;
 
 // A dictionary column. Views are valid as long as the batch.
 struct StringColumn {
-  std::span<const std::uint64_t> index;          // of each row: the number of its value
-  std::span<const std::string_view> values;      // the distinct values
+  std::span<const std::uint64_t> index;      // of each row: the number of its value
+  std::span<const std::string_view> values;  // the distinct values
   std::string_view operator[](std::size_t row) const { return values[index[row]]; }
 };
 
@@ -69,8 +69,8 @@ class Batch {
   Batch(Batch&&) noexcept;
   Batch& operator=(Batch&&) noexcept;
 
-  std::uint64_t first() const;   // number of the first record in the capture
-  std::uint32_t count() const;   // records
+  std::uint64_t first() const;          // number of the first record in the capture
+  std::uint32_t count() const;          // records
   std::span<const Kind> kinds() const;  // by slot; slot 0 is that of raw records
 
   // Slot of each record, in arrival order. Checked: every slot is one of kinds(), and each occurs as

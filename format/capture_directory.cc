@@ -13,7 +13,14 @@
 namespace dse::format {
 namespace fs = std::filesystem;
 
-std::string segment_name(std::uint64_t first) { return fmt::format("{:020}{}", first, kSegmentSuffix); }
+std::string segment_name(std::uint64_t first) {
+  return fmt::format("{:020}{}", first, kSegmentSuffix);
+}
+
+bool is_segment_name(std::string_view name) {
+  return name.size() == 20 + std::string_view(kSegmentSuffix).size() &&
+         name.ends_with(kSegmentSuffix) && name.find_first_not_of("0123456789") == 20;
+}
 
 Result<std::vector<SegmentPath>> list_segments(const std::string& path) {
   std::error_code error;
@@ -46,8 +53,9 @@ Result<std::uint64_t> next_record_number(const std::string& directory) {
   std::uint64_t next = 0;
   for (const SegmentPath& segment : *segments) {
     if (!segment.sealed && is_being_recorded(segment.path))
-      return Error(ErrorCode::io,
-                   directory + ": another recorder writes here; stop it or choose another directory");
+      return Error(
+          ErrorCode::io,
+          directory + ": another recorder writes here; stop it or choose another directory");
     // Also past the number in its name: an empty segment still has a name.
     std::string stem = fs::path(segment.path).filename().string().substr(0, 20);
     std::uint64_t number = 0;

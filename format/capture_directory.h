@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/result.h"
@@ -13,6 +14,9 @@ inline constexpr const char* kSegmentSuffix = ".dse";
 
 // "00000000000000000042.dse": the number of the first record, so that names sort as the stream does.
 std::string segment_name(std::uint64_t first);
+
+// Whether a file's name is one that segment_name() gives.
+bool is_segment_name(std::string_view name);
 
 struct SegmentPath {
   std::string path;

@@ -25,6 +25,10 @@ CaptureReader::CaptureReader(std::shared_ptr<ByteSource> source, std::string nam
       name_(std::move(name)) {}
 
 void CaptureReader::note(Note::What what, std::string text) {
+  // A capture that is bad all over must not fill the memory with complaints.
+  constexpr std::size_t kMaxNotes = 100;
+  if (notes_.size() == kMaxNotes) notes_.push_back({what, "and more of the same kind"});
+  if (notes_.size() > kMaxNotes) return;
   notes_.push_back({what, std::move(text)});
 }
 
@@ -58,8 +62,7 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
   bool cut = (error && reader_->torn()) || (!error && !reader_->sealed());
   if (error && !reader_->torn()) {
     note(Note::What::damaged, name_ + ": " + error->message());
-  } else if (cut && was_open_ &&
-             (is_being_recorded(name_) || ::access(name_.c_str(), F_OK) != 0)) {
+  } else if (cut && was_open_ && (is_being_recorded(name_) || ::access(name_.c_str(), F_OK) != 0)) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
     note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
@@ -127,14 +130,15 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   DSE_TRY_ASSIGN(SegmentInfo info, open_segment_info(entry.header, std::move(entry.body)));
   if (observer_) observer_->segment(name_, info);
   if (reader_->take_unsealed_inside())
-    note(Note::What::unsealed, name_ + ": a segment before this one is not sealed: its end may be "
-                                       "missing");
+    note(Note::What::unsealed, name_ +
+                                   ": a segment before this one is not sealed: its end may be "
+                                   "missing");
   bool same = any_capture_ && info.capture_id == info_.capture_id;
   bool goes_on = same && info.first == next_record_;
   if (same && !goes_on) {
     if (info.first > next_record_)
-      note(Note::What::missing, fmt::format("{}: {} records before it are missing", name_,
-                                            info.first - next_record_));
+      note(Note::What::missing,
+           fmt::format("{}: {} records before it are missing", name_, info.first - next_record_));
     else
       note(Note::What::damaged, name_ + ": segments are not in order, or twice");
   }

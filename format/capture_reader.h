@@ -51,8 +51,8 @@ class CaptureReader final : public Source {
   std::vector<SegmentPath> segments_;
   std::size_t next_segment_ = 0;
   std::unique_ptr<SegmentReader> reader_;
-  std::string name_;       // of what reader_ reads
-  bool was_open_ = false;  // it goes by its `.open` name
+  std::string name_;                  // of what reader_ reads
+  bool was_open_ = false;             // it goes by its `.open` name
   std::uint64_t entries_before_ = 0;  // in the inputs before it
   Observer* observer_ = nullptr;
 
@@ -61,13 +61,13 @@ class CaptureReader final : public Source {
   KindSet unknown_kinds_ = 0;  // that a note has been made of
   SegmentInfo info_;
   bool any_capture_ = false;
-  bool take_snapshot_ = false;   // the segment at hand begins a capture
+  bool take_snapshot_ = false;  // the segment at hand begins a capture
   std::uint64_t next_record_ = 0;
   std::vector<Note> notes_;
-  std::vector<Loss> ended_losses_;   // of captures that are over
-  std::vector<Loss> losses_;         // of the capture at hand, as its last end entry has them
-  bool losses_known_ = false;        // nothing came after that entry
-  std::uint64_t gap_losses_ = 0;     // what the gaps of all its blocks add up to
+  std::vector<Loss> ended_losses_;  // of captures that are over
+  std::vector<Loss> losses_;        // of the capture at hand, as its last end entry has them
+  bool losses_known_ = false;       // nothing came after that entry
+  std::uint64_t gap_losses_ = 0;    // what the gaps of all its blocks add up to
   ReadCounters counters_;
 };
 

@@ -144,7 +144,10 @@ Status CaptureWriter::end_segment(EndInfo info) {
 Status CaptureWriter::prune() {
   if (options_.keep == 0 || place_ != Place::directory) return {};
   DSE_TRY_ASSIGN(auto segments, list_segments(options_.path));
-  std::erase_if(segments, [](const SegmentPath& segment) { return !segment.sealed; });
+  // Only what a recorder has made; other captures may lie here too.
+  std::erase_if(segments, [](const SegmentPath& segment) {
+    return !is_segment_name(std::filesystem::path(segment.path).filename().string());
+  });
   for (std::size_t i = 0; i + options_.keep < segments.size(); ++i)
     if (fs_.unlink(segments[i].path.c_str()) != 0 && errno != ENOENT)
       return Error(ErrorCode::io,

@@ -23,7 +23,8 @@ class Dictionary {
       if (slot.index == kEmpty) {
         bytes_.insert(bytes_.end(), value.begin(), value.end());
         ends_.push_back(bytes_.size());
-        slot = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(ends_.size() - 1)};
+        slot = {static_cast<std::uint32_t>(hash >> 32),
+                static_cast<std::uint32_t>(ends_.size() - 1)};
         return slot.index;
       }
       if (slot.tag == static_cast<std::uint32_t>(hash >> 32) && (*this)[slot.index] == value)

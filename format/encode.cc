@@ -113,7 +113,7 @@ class BatchEncoder::Impl {
 
   std::vector<std::uint64_t> values_;  // the column at hand
   std::vector<std::byte> arena_;
-  std::vector<Dictionary> fixed_;      // dictionaries of `fixed` columns, kept for their memory
+  std::vector<Dictionary> fixed_;  // dictionaries of `fixed` columns, kept for their memory
   std::size_t fixed_used_ = 0;
   std::vector<std::uint32_t> index_;
   std::vector<PendingInts> pending_;
@@ -131,8 +131,9 @@ void BatchEncoder::Impl::add_ints(schema::Ints::Builder to, bool delta, std::uin
   pending_.push_back({to, packed});
 }
 
-void BatchEncoder::Impl::add_strings(schema::Strings::Builder to, std::span<const std::uint32_t> index,
-                               const Dictionary& dictionary) {
+void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
+                                     std::span<const std::uint32_t> index,
+                                     const Dictionary& dictionary) {
   values_.assign(index.begin(), index.end());
   add_ints(to.initIndex(), false, 0);
   to.setCount(static_cast<std::uint32_t>(dictionary.size()));
@@ -142,8 +143,8 @@ void BatchEncoder::Impl::add_strings(schema::Strings::Builder to, std::span<cons
 }
 
 void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                                const std::byte* rows, std::size_t stride, std::uint32_t count,
-                                const Rows::Table* table) {
+                                      const std::byte* rows, std::size_t stride,
+                                      std::uint32_t count, const Rows::Table* table) {
   auto fields = to.getSchema().getFields();
   std::size_t byte_column = 0;
   for (const ColumnLayout& column : layout.columns) {
@@ -168,7 +169,7 @@ void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const Ta
 }
 
 void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Table& table,
-                             std::uint64_t start_time) {
+                                   std::uint64_t start_time) {
   const TableLayout& layout = *table.layout;
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
@@ -223,8 +224,7 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   fill_tasks(block.initTasks(), rows.tasks().tasks());
   if (!rows.raw_index().empty()) add_strings(block.initRaw(), rows.raw_index(), rows.raw());
   for (std::size_t i = 1; i < rows.tables().size(); ++i)
-    if (rows.tables()[i].count != 0)
-      fill_kind(block, rows.tables()[i], rows.min_time());
+    if (rows.tables()[i].count != 0) fill_kind(block, rows.tables()[i], rows.min_time());
 }
 
 void BatchEncoder::Impl::place_lists(ColumnMessage& message) {
@@ -258,8 +258,7 @@ std::unique_ptr<ColumnMessage> BatchEncoder::snapshot(const Rows& rows, const Sn
   to.setEndTime(span.end_time);
   set_streams(to.initBeginStreams(static_cast<unsigned>(span.begin_streams.size())),
               span.begin_streams);
-  set_streams(to.initEndStreams(static_cast<unsigned>(span.end_streams.size())),
-              span.end_streams);
+  set_streams(to.initEndStreams(static_cast<unsigned>(span.end_streams.size())), span.end_streams);
   impl_->fill(to.initRows(), rows);
   impl_->place_lists(*message);
   return message;

@@ -172,8 +172,7 @@ Status EntryEncoder::add_frame(std::span<const std::byte> raw, EntryHeader& head
   if (ZSTD_isError(size))
     return Error(ErrorCode::io, std::string("zstd: ") + ZSTD_getErrorName(size));
   out_.resize(at + size);
-  header.frames.push_back({static_cast<std::uint32_t>(size),
-                           static_cast<std::uint32_t>(raw.size()),
+  header.frames.push_back({static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(raw.size()),
                            checksum(std::span(out_).subspan(at))});
   raw_bytes_ += raw.size();
   return {};
@@ -191,8 +190,8 @@ Result<std::span<const std::byte>> EntryEncoder::encode(EntryHeader& header,
   header.frames.clear();
 
   // The frames come after the header, whose size depends only on how many they are.
-  std::size_t header_size =
-      kSkippableBytes + content_bytes(segments.size() - small + 1, header.kinds.size());
+  std::size_t header_size = kSkippableBytes +
+                            content_bytes(segments.size() - small + 1, header.kinds.size());
   out_.resize(header_size);
 
   // First frame: the segment table (Cap'n Proto's stream framing), then the small segments.
@@ -250,8 +249,8 @@ Result<std::span<const capnp::word>> LazyEntry::frame(std::size_t index) {
     return damaged("frame " + std::to_string(index) + " is not as large as its header says");
   Words words;  // not the slot itself: what fails half way must not be there the next time
   words.resize(info.raw / sizeof(capnp::word));
-  std::size_t size = ZSTD_decompressDCtx(decompressor(), words.data(), info.raw,
-                                         compressed.data(), compressed.size());
+  std::size_t size = ZSTD_decompressDCtx(decompressor(), words.data(), info.raw, compressed.data(),
+                                         compressed.size());
   if (ZSTD_isError(size) || size != info.raw)
     return damaged("frame " + std::to_string(index) + ": " +
                    (ZSTD_isError(size) ? ZSTD_getErrorName(size) : "too short"));

@@ -26,7 +26,7 @@ inline constexpr std::uint16_t kFormatVersion = 1;
 inline constexpr std::uint32_t kSkippableMagic = 0x184d2a5d;
 inline constexpr std::size_t kSkippableBytes = 8;
 // First bytes of every header: not text, and damaged by any newline conversion.
-inline constexpr std::array<std::uint8_t, 8> kSyncMarker = {0x89, 'D', 'S', 'E',
+inline constexpr std::array<std::uint8_t, 8> kSyncMarker = {0x89, 'D',  'S',  'E',
                                                             0x0d, 0x0a, 0x1a, 0xf1};
 inline constexpr std::size_t kFixedHeaderBytes = 80;
 inline constexpr std::size_t kChecksumBytes = 8;
@@ -41,7 +41,7 @@ enum class EntryType : std::uint8_t { segment = 1, snapshot = 2, block = 3, end 
 struct FrameInfo {
   std::uint32_t compressed;  // bytes
   std::uint32_t raw;
-  std::uint64_t checksum;    // XXH3-64 of the compressed bytes: binds the header to its body
+  std::uint64_t checksum;  // XXH3-64 of the compressed bytes: binds the header to its body
 };
 
 struct KindCount {
@@ -56,8 +56,8 @@ struct EntryHeader {
   std::uint64_t count = 0;     // records
   std::uint64_t min_time = 0;  // of the records, boot time in ns
   std::uint64_t max_time = 0;
-  std::uint64_t lost = 0;      // records missing according to the block's gaps
-  std::uint64_t position = 0;  // of this entry in its segment, bytes
+  std::uint64_t lost = 0;             // records missing according to the block's gaps
+  std::uint64_t position = 0;         // of this entry in its segment, bytes
   std::uint32_t inline_segments = 0;  // Cap'n Proto segments in the first frame
   std::vector<FrameInfo> frames;
   std::vector<KindCount> kinds;
@@ -106,9 +106,9 @@ using BodyReader =
 
 // Counts what reading really cost, so that laziness can be shown.
 struct ReadCounters {
-  std::uint64_t entries = 0;         // whole entries met
-  std::uint64_t frames = 0;          // frames decompressed
-  std::uint64_t frame_bytes = 0;     // bytes that came out of them
+  std::uint64_t entries = 0;      // whole entries met
+  std::uint64_t frames = 0;       // frames decompressed
+  std::uint64_t frame_bytes = 0;  // bytes that came out of them
 };
 
 // A block or snapshot as a batch, checked against its header.

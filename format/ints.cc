@@ -46,8 +46,8 @@ PackedInts pack_plain(std::span<const std::uint64_t> values, std::vector<std::by
     signed_low = std::min(signed_low, static_cast<std::int64_t>(value));
     signed_high = std::max(signed_high, static_cast<std::int64_t>(value));
   }
-  std::uint64_t signed_span =
-      static_cast<std::uint64_t>(signed_high) - static_cast<std::uint64_t>(signed_low);
+  std::uint64_t signed_span = static_cast<std::uint64_t>(signed_high) -
+                              static_cast<std::uint64_t>(signed_low);
   bool use_signed = signed_span < high - low;
   packed.base = use_signed ? static_cast<std::uint64_t>(signed_low) : low;
   packed.width = width_for(use_signed ? signed_span : high - low);

@@ -13,8 +13,8 @@ struct PackedInts {
   std::uint64_t base = 0;
   std::uint64_t start = 0;
   bool delta = false;
-  unsigned width = 0;       // bytes per row: 0 (all equal `base`), 1, 2, 4, 8
-  std::size_t offset = 0;   // of the packed numbers in the arena, bytes
+  unsigned width = 0;      // bytes per row: 0 (all equal `base`), 1, 2, 4, 8
+  std::size_t offset = 0;  // of the packed numbers in the arena, bytes
   std::uint32_t rows = 0;
 
   std::size_t size_bytes() const { return std::size_t{width} * rows; }

@@ -18,12 +18,12 @@ inline constexpr Kind kMaxKinds = 64;
 enum class Abi : std::uint8_t { u8, u16, u32, u64, s32, fixed, bytes };
 
 struct ColumnLayout {
-  std::string name;         // as in the schema: camelCase
+  std::string name;  // as in the schema: camelCase
   Abi abi;
-  bool delta;               // stored as differences
-  std::uint32_t size;       // bytes in the fixed body (4 for the size of `bytes`)
-  std::uint32_t offset;     // in the fixed body
-  unsigned field;           // index of the field in its schema struct
+  bool delta;            // stored as differences
+  std::uint32_t size;    // bytes in the fixed body (4 for the size of `bytes`)
+  std::uint32_t offset;  // in the fixed body
+  unsigned field;        // index of the field in its schema struct
 
   bool is_string() const { return abi == Abi::fixed || abi == Abi::bytes; }
 };
@@ -32,8 +32,8 @@ struct ColumnLayout {
 struct TableLayout {
   std::string name;  // snake_case: "process_exec"; "task"
   Kind kind = 0;
-  unsigned field = 0;             // index of the member of Block
-  std::uint32_t fixed_size = 0;   // bytes of the fixed body
+  unsigned field = 0;            // index of the member of Block
+  std::uint32_t fixed_size = 0;  // bytes of the fixed body
   std::vector<ColumnLayout> columns;
 
   // Index into `columns`; -1 when there is none of that name.

@@ -30,7 +30,9 @@ class ColumnMessage final : public capnp::MessageBuilder {
 
   void begin_columns() { small_segments_ = segments_.size(); }
   // How many of the first segments hold small things.
-  std::size_t small_segments() const { return small_segments_ ? small_segments_ : segments_.size(); }
+  std::size_t small_segments() const {
+    return small_segments_ ? small_segments_ : segments_.size();
+  }
 
  private:
   std::vector<void*> segments_;

@@ -115,8 +115,8 @@ Status Batch::for_each_record(
     }
     OpenTable& from = open[slot];
     if (!from.table)
-      return Error(ErrorCode::damaged, "records of " + kind_name(kinds()[slot]) +
-                                           " were written by a newer version");
+      return Error(ErrorCode::damaged,
+                   "records of " + kind_name(kinds()[slot]) + " were written by a newer version");
     std::uint32_t row = from.next++;
     dse_header header{};
     header.time_ns = from.time[row];

@@ -77,8 +77,8 @@ using Status = Result<void>;
 
 // Returns the error of `expression` from the enclosing function, if it has one.
 #define DSE_TRY(expression) DSE_TRY_(DSE_TRY_NAME_(__LINE__), expression)
-#define DSE_TRY_(name, expression)                     \
-  do {                                                 \
+#define DSE_TRY_(name, expression)                            \
+  do {                                                        \
     if (auto name = (expression); !name) return name.error(); \
   } while (false)
 

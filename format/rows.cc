@@ -27,11 +27,14 @@ constexpr std::uint32_t kEmpty = 0xffffffff;
 
 std::vector<StreamPosition> StreamTable::positions() const {
   std::vector<StreamPosition> out;
+  for (std::size_t kind = 0; kind < recorder_.size(); ++kind)
+    if (recorder_[kind].next != 0)
+      out.push_back({static_cast<Kind>(kind), DSE_CPU_NONE, recorder_[kind].next});
   for (std::size_t kind = 0; kind < states_.size(); ++kind)
     for (std::size_t cpu = 0; cpu < states_[kind].size(); ++cpu)
       if (states_[kind][cpu].next != 0)
-        out.push_back({static_cast<Kind>(kind), static_cast<std::uint16_t>(cpu),
-                       states_[kind][cpu].next});
+        out.push_back(
+            {static_cast<Kind>(kind), static_cast<std::uint16_t>(cpu), states_[kind][cpu].next});
   return out;
 }
 
@@ -72,8 +75,8 @@ Rows::Rows() : batch_(next_batch()) {
   for (const TableLayout& layout : all_kind_layouts()) {
     Table table;
     table.layout = &layout;
-    table.stride =
-        static_cast<std::uint32_t>((sizeof(RowHead) + layout.fixed_size + 7) & ~std::size_t{7});
+    table.stride = static_cast<std::uint32_t>((sizeof(RowHead) + layout.fixed_size + 7) &
+                                              ~std::size_t{7});
     for (unsigned i = 0; i < layout.columns.size(); ++i)
       if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
     table.dictionaries.resize(table.byte_columns.size());
@@ -109,8 +112,7 @@ void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
     }
     note_time(header.time_ns);
   }
-  raw_index_.push_back(
-      raw_.intern({reinterpret_cast<const char*>(record.data()), record.size()}));
+  raw_index_.push_back(raw_.intern({reinterpret_cast<const char*>(record.data()), record.size()}));
   order_.push_back(0);
   size_bytes_ += record.size() + 16;
 }
@@ -120,8 +122,7 @@ bool Rows::append_known(Table& table, const dse_header& header, std::span<const 
   const TableLayout& layout = *table.layout;
   if (body.size() < layout.fixed_size) return false;
   std::uint64_t total = layout.fixed_size;
-  for (unsigned i : table.byte_columns)
-    total += load_u32(body.data() + layout.columns[i].offset);
+  for (unsigned i : table.byte_columns) total += load_u32(body.data() + layout.columns[i].offset);
   if (total != body.size()) return false;
 
   const std::byte* at = body.data() + layout.fixed_size;

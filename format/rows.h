@@ -41,6 +41,7 @@ class StreamTable {
   };
 
   State& at(Kind kind, std::uint16_t cpu) {
+    if (cpu == DSE_CPU_NONE) return recorder_[kind];  // not a row of 65,536
     auto& row = states_[kind];
     if (cpu >= row.size()) row.resize(cpu + std::size_t{1});
     return row[cpu];
@@ -50,6 +51,7 @@ class StreamTable {
 
  private:
   std::array<std::vector<State>, kMaxKinds> states_;
+  std::array<State, kMaxKinds> recorder_;  // of records that no CPU wrote
 };
 
 // Where a record's common part stands in a row, before the fixed body.

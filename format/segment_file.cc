@@ -72,8 +72,8 @@ Status SegmentFile::seal() {
   if (fs_->rename(open_path.c_str(), path_.c_str()) != 0)
     return Error(ErrorCode::io, errno_error("cannot rename " + open_path, errno).message());
   std::string directory = std::filesystem::path(path_).parent_path().string();
-  FileHandle handle(
-      fs_->open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+  FileHandle handle(fs_->open(directory.empty() ? "." : directory.c_str(),
+                              O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
   if (handle.get() < 0 || fs_->fsync(handle.get()) != 0)
     return write_error(directory.empty() ? "." : directory, errno);
   file_.reset();

@@ -51,12 +51,10 @@ Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t of
 Result<std::optional<EntryRef>> SegmentReader::next() {
   while (true) {
     std::uint64_t offset = source_->position();
-    auto at = [&](const Error& error) {
-      return error.in("at byte " + std::to_string(offset));
-    };
+    auto at = [&](const Error& error) { return error.in("at byte " + std::to_string(offset)); };
     auto header = read_header();
-    if (!header) return header.error().code() == ErrorCode::damaged ? at(header.error())
-                                                                    : header.error();
+    if (!header)
+      return header.error().code() == ErrorCode::damaged ? at(header.error()) : header.error();
     if (!*header) return std::optional<EntryRef>();
     if (auto status = check_sequence(**header, offset); !status) return at(status.error());
     any_ = true;

@@ -75,7 +75,8 @@ void walk_cgroups(const std::string& directory, const std::string& path,
   std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
   if (!dir) return;
   while (dirent* entry = ::readdir(dir.get())) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    std::string_view name = entry->d_name;
+    if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
     walk_cgroups(directory + "/" + entry->d_name, path + "/" + entry->d_name, visit);
   }
 }
@@ -135,8 +136,7 @@ CgroupHierarchy find_cgroup_hierarchy() {
     std::string skip, mount_point, type, source, options;
     left >> skip >> skip >> skip >> skip >> mount_point;
     right >> type >> source >> options;
-    if (out.id == 0 ? type == "cgroup2"
-                    : type == "cgroup" && options.ends_with(out.controllers)) {
+    if (out.id == 0 ? type == "cgroup2" : type == "cgroup" && options.ends_with(out.controllers)) {
       out.mount_point = mount_point;
       break;
     }

@@ -25,10 +25,10 @@ std::uint64_t boot_time_ns();
 // The cgroup hierarchy that tells containers apart: the unified one on a pure v2 host; where v1
 // controllers are mounted (also hybrid), runtimes keep containers there.
 struct CgroupHierarchy {
-  std::uint32_t id = 0;      // 0: unified
-  std::string controllers;   // as /proc/self/cgroup has them; empty: unified
-  int subsys = -1;           // for the kernel side
-  std::string mount_point;   // empty: not mounted, its cgroups can't be listed
+  std::uint32_t id = 0;     // 0: unified
+  std::string controllers;  // as /proc/self/cgroup has them; empty: unified
+  int subsys = -1;          // for the kernel side
+  std::string mount_point;  // empty: not mounted, its cgroups can't be listed
 };
 CgroupHierarchy find_cgroup_hierarchy();
 

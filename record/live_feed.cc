@@ -28,6 +28,9 @@ constexpr std::int64_t kClockChange = 1'000;
 constexpr std::uint64_t kStormRecords = 64;
 constexpr std::uint64_t kStormPause = 500'000;
 
+// Records of variable size take their time before they take their space, and copy in between.
+constexpr std::uint64_t kCopyTime = 50'000;
+
 constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t record_time(std::span<const std::byte> record) {
@@ -100,6 +103,8 @@ std::unique_ptr<format::Rows> LiveFeed::fresh_rows() {
 }
 
 void LiveFeed::recycle(std::unique_ptr<format::Rows> rows) {
+  constexpr std::size_t kMaxSpare = 6;
+  if (spare_.size() >= kMaxSpare) return;
   rows->clear();
   spare_.push_back(std::move(rows));
 }
@@ -141,7 +146,7 @@ void LiveFeed::begin_pass() {
   std::uint64_t now = boot_time_ns();
   complete_until_ = kForever;
   for (Ring& ring : programs_->rings()) {
-    ring.begin_pass(now);
+    ring.begin_pass(now - kCopyTime);
     if (!detached_) complete_until_ = std::min(complete_until_, ring.complete_until());
   }
   last_pass_records_ = 0;
@@ -173,8 +178,7 @@ bool LiveFeed::collect() {
     if (time == kForever || time > complete_until_) break;
     Ring& ring = rings[first];
     while (time <= limit && !at_limit()) {
-      if (rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes)
-        return false;
+      if (rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes) return false;
       append(ring.head());
       ring.pop();
       ++last_pass_records_;
@@ -228,11 +232,9 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
       return Item{What::rows, std::move(rows)};
     }
     check_stop();
-    if (!pass_open_) {
-      sample_clock(boot_time_ns());
-      begin_pass();
-    }
+    if (!pass_open_) begin_pass();
     if (!collect()) return Item{What::rows, flush()};
+    sample_clock(boot_time_ns());  // now everything before it in the stream is older
     if (at_limit()) {
       check_stop();
       drained_ = true;  // what else is in the rings came too late
@@ -265,12 +267,16 @@ void LiveFeed::drain_into_ready() {
 }
 
 // Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
-void LiveFeed::add_hidden_processes(std::vector<dse_task>& processes) const {
+// Younger processes than `before` are not hidden: their fork is in the stream.
+void LiveFeed::add_hidden_processes(std::vector<dse_task>& processes, std::uint64_t before) const {
+  constexpr std::uint64_t kClockTick = 10'000'000;  // how fine /proc tells when a process started
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : processes) known.insert(task.pid);
   for (std::uint32_t pid : list_proc())
     if (!known.count(pid))
-      if (auto task = read_proc_task(pid, hierarchy_)) processes.push_back(*task);
+      if (auto task = read_proc_task(pid, hierarchy_);
+          task && task->start_time_ns + kClockTick < before)
+        processes.push_back(*task);
 }
 
 Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
@@ -281,7 +287,7 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   snapshot.span.begin_streams = programs_->positions();
   snapshot.span.begin_time = boot_time_ns();
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
-  add_hidden_processes(processes);
+  add_hidden_processes(processes, snapshot.span.begin_time);
   format::StreamTable streams;
   DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows, streams,
                         [&] { drain_into_ready(); }));
@@ -307,16 +313,16 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable
     const std::byte* row = exits->rows.data() + std::size_t{i} * exits->stride;
     format::RowHead head;
     std::memcpy(&head, row, sizeof(head));
-    const dse_task& task = rows.tasks().tasks()[head.task];
-    if (task.start_time_ns >= snapshot.span.begin_time ||
-        head.time < snapshot.span.begin_time || head.time > snapshot.span.end_time ||
-        !known.insert(task.pid).second)
+    dse_task task = rows.tasks().tasks()[head.task];
+    if (task.tid != task.pid) continue;  // its main thread has, or had, a record of its own
+    if (task.start_time_ns >= snapshot.span.begin_time || head.time < snapshot.span.begin_time ||
+        head.time > snapshot.span.end_time || !known.insert(task.pid).second)
       continue;
     dse_process_snapshot body{};
     std::uint64_t seq = streams.at(DSE_PROCESS_SNAPSHOT, DSE_CPU_NONE).next;
-    snapshot.rows.append(make_record(DSE_PROCESS_SNAPSHOT, head.time, seq, task,
-                                     std::as_bytes(std::span(&body, 1))),
-                         streams);
+    snapshot.rows.append(
+        make_record(DSE_PROCESS_SNAPSHOT, head.time, seq, task, std::as_bytes(std::span(&body, 1))),
+        streams);
   }
 }
 

@@ -26,7 +26,7 @@ struct LiveOptions {
   // A batch as soon as there is something, and a wake-up for the first record: for a person who
   // watches. Else batches fill up and wake-ups are few.
   bool low_latency = false;
-  std::uint64_t max_records = 0;                  // the feed ends after so many; 0: never
+  std::uint64_t max_records = 0;  // the feed ends after so many; 0: never
   std::vector<std::pair<std::string, std::string>> described;  // options, for the segment header
 };
 
@@ -81,7 +81,7 @@ class LiveFeed {
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
   void sample_clock(std::uint64_t now);
-  void add_hidden_processes(std::vector<dse_task>& processes) const;
+  void add_hidden_processes(std::vector<dse_task>& processes, std::uint64_t before) const;
   static void complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
                                 const format::Rows& rows);
   bool batch_is_due(std::uint64_t now) const;
@@ -100,8 +100,8 @@ class LiveFeed {
   bool detached_ = false;
   bool drained_ = false;
 
-  std::unique_ptr<format::Rows> rows_;         // being filled
-  std::uint64_t rows_since_ = 0;               // when its first record came, boot time
+  std::unique_ptr<format::Rows> rows_;                // being filled
+  std::uint64_t rows_since_ = 0;                      // when its first record came, boot time
   std::vector<std::unique_ptr<format::Rows>> ready_;  // full, oldest first
   std::vector<std::unique_ptr<format::Rows>> spare_;
 
@@ -110,7 +110,7 @@ class LiveFeed {
   std::uint64_t complete_until_ = 0;
   std::uint64_t last_pass_records_ = 0;
 
-  ClockPair clock_{};               // the last sample in the stream
+  ClockPair clock_{};  // the last sample in the stream
   std::uint64_t clock_seq_ = 0;
   std::uint64_t next_clock_ns_ = 0;
 };

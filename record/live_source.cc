@@ -1,5 +1,7 @@
 #include "record/live_source.h"
 
+#include <utility>
+
 #include "format/batch_impl.h"
 
 namespace dse::record {
@@ -57,6 +59,10 @@ Status LiveSource::start() {
 
 Result<format::Step> LiveSource::next() {
   using What = format::Step::What;
+  if (failure_) {
+    ended_ = true;
+    return *std::exchange(failure_, {});
+  }
   if (ended_) return format::Step{What::end, {}};
   if (!feed_) {
     DSE_TRY(start());
@@ -80,10 +86,10 @@ Result<format::Step> LiveSource::next() {
     return format::Step{What::end, {}};
   }
   DSE_TRY_ASSIGN(format::Batch batch, read_batch(encoder_.block(*item.rows)));
-  if (recording_)
-    DSE_TRY(recording_->add(std::move(item.rows)));
-  else
+  if (!recording_)
     feed_->recycle(std::move(item.rows));
+  else if (auto status = recording_->add(std::move(item.rows)); !status)
+    failure_ = status.error();  // what was seen is still shown
   return format::Step{What::batch, std::move(batch)};
 }
 

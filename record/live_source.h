@@ -1,6 +1,7 @@
 // The live kernel as a source of batches, for `dse run` and for programs of others.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -19,7 +20,10 @@ class LiveSource final : public format::Source {
 
   Result<format::Step> next() override;
   const format::SegmentInfo& info() const override { return info_; }
-  void want(format::KindSet kinds) override { options_.kinds = kinds; }
+  // A tee records all that the options name: what is shown now need not be all that is asked later.
+  void want(format::KindSet kinds) override {
+    options_.kinds = tee_ ? options_.kinds | kinds : kinds;
+  }
   void report_damage(const Error& error) override;
   const std::vector<format::Note>& notes() const override { return notes_; }
   std::vector<format::Loss> losses() const override;
@@ -43,6 +47,7 @@ class LiveSource final : public format::Source {
   format::SegmentInfo info_;
   std::optional<format::Snapshot> snapshot_;  // until it has been handed out
   bool ended_ = false;
+  std::optional<Error> failure_;  // of the tee; told after what was seen
   std::vector<format::Note> notes_;
   std::vector<format::Loss> final_losses_;
 };

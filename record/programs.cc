@@ -3,6 +3,8 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -103,14 +105,15 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
 
   bpf_program* program;
   bpf_object__for_each_program(program, skeleton->obj) {
-    const format::TableLayout* layout =
-        format::kind_layout(std::string_view(bpf_program__name(program)));
+    const format::TableLayout* layout = format::kind_layout(
+        std::string_view(bpf_program__name(program)));
     if (!layout) continue;  // the iterator
     bool wanted = (options.kinds & format::kind_bit(layout->kind)) != 0;
     bpf_program__set_autoload(program, wanted);
     if (wanted) impl->programs.emplace_back(layout->kind, program);
   }
-  if (int error = dse_bpf__load(skeleton)) return kernel_error("cannot load the BPF programs", -error);
+  if (int error = dse_bpf__load(skeleton))
+    return kernel_error("cannot load the BPF programs", -error);
   DSE_TRY(impl->make_rings(options.ring_bytes));
   return std::unique_ptr<Programs>(new Programs(std::move(impl)));
 }
@@ -170,7 +173,12 @@ Status Programs::attach() {
   return {};
 }
 
-void Programs::detach() { impl_->links.clear(); }
+void Programs::detach() {
+  impl_->links.clear();
+  // A program that is running now may have taken its sequence number and not yet its space. This waits
+  // until every CPU has left what it was in (a grace period of RCU).
+  ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
 
 std::vector<Ring>& Programs::rings() { return impl_->rings; }
 std::span<const int> Programs::ring_fds() const { return impl_->ring_fds; }

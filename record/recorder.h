@@ -28,9 +28,9 @@ struct Account {
   std::uint32_t segments = 0;
   std::vector<format::Loss> seen;
   std::vector<format::Loss> losses;
-  std::uint64_t cpu_ns = 0;         // user and system, all threads, since the program started
-  std::uint64_t peak_memory = 0;    // bytes resident
-  std::string reason;               // why it ended
+  std::uint64_t cpu_ns = 0;       // user and system, all threads, since the program started
+  std::uint64_t peak_memory = 0;  // bytes resident
+  std::string reason;             // why it ended
 };
 
 class Recorder {

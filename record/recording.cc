@@ -4,8 +4,8 @@
 
 namespace dse::record {
 
-Result<std::unique_ptr<Recording>> Recording::start(const RecordingOptions& options,
-                                                    LiveFeed& feed, format::FileSystem& fs) {
+Result<std::unique_ptr<Recording>> Recording::start(const RecordingOptions& options, LiveFeed& feed,
+                                                    format::FileSystem& fs) {
   std::unique_ptr<Recording> recording(new Recording(options, feed));
   DSE_TRY_ASSIGN(recording->writer_, format::CaptureWriter::open(options.writer, fs));
   recording->can_rotate_ = recording->writer_->can_rotate();

@@ -3,7 +3,6 @@
 // slower than the host for seconds.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -61,8 +60,7 @@ class Recording {
     std::uint64_t first = 0;  // of `begin`
   };
 
-  Recording(const RecordingOptions& options, LiveFeed& feed)
-      : options_(options), feed_(feed) {}
+  Recording(const RecordingOptions& options, LiveFeed& feed) : options_(options), feed_(feed) {}
 
   Status add_rows(std::unique_ptr<format::Rows> rows);
   Status gather(std::unique_ptr<format::Rows> rows);

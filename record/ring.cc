@@ -29,8 +29,7 @@ std::uint64_t span_of(std::uint32_t length) {
 Result<Ring> Ring::map(int map_fd, std::size_t size) {
   Ring ring;
   ring.size_ = size;
-  void* consumer =
-      ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+  void* consumer = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return errno_error("cannot map a ring buffer", errno);
   ring.consumer_position_ = static_cast<std::uint64_t*>(consumer);
   // The kernel offers the data twice in a row so that no record ever wraps. Mapped once, the pages
@@ -82,9 +81,10 @@ void Ring::begin_pass(std::uint64_t now) {
     at += span_of(length);
   }
   end_ = at;
-  // A record's time is read after its space is taken. So whatever was not in the ring when the pass
-  // began is later than `now`, and a record that is still being written is later than the last pass
-  // in which its space was not yet taken.
+  // A record's time is read after its space is taken, or, for those of variable size, some
+  // microseconds before. So whatever was not in the ring when the pass began is later than `now`
+  // less that much, and a record that is still being written is later than the last pass in which
+  // its space was not yet taken.
   if (end_ == produced)
     complete_until_ = now;
   else if (end_ >= passed_producer_)

@@ -42,9 +42,9 @@ class Ring {
   const std::uint64_t* producer_position_ = nullptr;
   const std::byte* data_ = nullptr;
 
-  std::uint64_t position_ = 0;   // next record to read
+  std::uint64_t position_ = 0;  // next record to read
   std::uint64_t released_ = 0;
-  std::uint64_t end_ = 0;        // of the pass
+  std::uint64_t end_ = 0;              // of the pass
   std::uint64_t passed_producer_ = 0;  // the producer's position when the last pass began
   std::uint64_t passed_time_ = 0;      // and its time
   std::uint64_t complete_until_ = 0;

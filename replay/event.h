@@ -22,10 +22,10 @@ class State;
 // The values of one field for the events of a batch. `index` (when there is one) says which value
 // each event has, so that what is the same for many events stands, and is computed, once.
 struct EventColumn {
-  std::span<const std::uint64_t> index;      // empty: value i belongs to event i
-  std::span<const std::uint64_t> numbers;    // number, id, time, flag; signed ones sign-extended
-  std::span<const std::string_view> texts;   // text, list; data() == nullptr: missing
-  std::span<const std::uint8_t> present;     // of numbers: 0: missing; empty: all are there
+  std::span<const std::uint64_t> index;     // empty: value i belongs to event i
+  std::span<const std::uint64_t> numbers;   // number, id, time, flag; signed ones sign-extended
+  std::span<const std::string_view> texts;  // text, list; data() == nullptr: missing
+  std::span<const std::uint8_t> present;    // of numbers: 0: missing; empty: all are there
 
   bool is_text() const { return texts.data() != nullptr; }
   std::size_t slot(std::size_t event) const {

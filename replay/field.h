@@ -36,6 +36,7 @@ const std::vector<Field>& builtin_fields();
 const Field* find_builtin_field(std::string_view name);
 
 // The known names nearest to a misspelt one, best first; for "did you mean".
-std::vector<std::string> similar_names(std::string_view name, const std::vector<std::string>& known);
+std::vector<std::string> similar_names(std::string_view name,
+                                       const std::vector<std::string>& known);
 
 }  // namespace dse::replay

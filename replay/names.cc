@@ -17,19 +17,15 @@ enum Family : std::size_t { kGeneric, kMips, kAlpha, kSparc, kFamilies };
 
 constexpr Family family_of(Arch arch) noexcept {
   switch (arch) {
-    case Arch::mips64:
-      return kMips;
-    case Arch::alpha:
-      return kAlpha;
-    case Arch::sparc64:
-      return kSparc;
+    case Arch::mips64: return kMips;
+    case Arch::alpha: return kAlpha;
+    case Arch::sparc64: return kSparc;
     case Arch::x86_64:
     case Arch::aarch64:
     case Arch::riscv64:
     case Arch::s390x:
     case Arch::ppc64le:
-    case Arch::unknown:
-      break;
+    case Arch::unknown: break;
   }
   return kGeneric;
 }
@@ -239,30 +235,18 @@ constexpr CodesOfSignal kSignalCodes[] = {
 constexpr std::string_view common_code_name(Family family, int code) noexcept {
   const bool mips = family == kMips;
   switch (code) {
-    case 0:
-      return "SI_USER";
-    case 0x80:
-      return "SI_KERNEL";
-    case -1:
-      return "SI_QUEUE";
-    case -2:
-      return mips ? "SI_ASYNCIO" : "SI_TIMER";
-    case -3:
-      return mips ? "SI_TIMER" : "SI_MESGQ";
-    case -4:
-      return mips ? "SI_MESGQ" : "SI_ASYNCIO";
-    case -5:
-      return "SI_SIGIO";
-    case -6:
-      return "SI_TKILL";
-    case -7:
-      return "SI_DETHREAD";
-    case -60:
-      return "SI_ASYNCNL";
-    case 32767:
-      return family == kSparc ? "SI_NOINFO" : "";
-    default:
-      return "";
+    case 0: return "SI_USER";
+    case 0x80: return "SI_KERNEL";
+    case -1: return "SI_QUEUE";
+    case -2: return mips ? "SI_ASYNCIO" : "SI_TIMER";
+    case -3: return mips ? "SI_TIMER" : "SI_MESGQ";
+    case -4: return mips ? "SI_MESGQ" : "SI_ASYNCIO";
+    case -5: return "SI_SIGIO";
+    case -6: return "SI_TKILL";
+    case -7: return "SI_DETHREAD";
+    case -60: return "SI_ASYNCNL";
+    case 32767: return family == kSparc ? "SI_NOINFO" : "";
+    default: return "";
   }
 }
 
@@ -363,29 +347,20 @@ std::string_view tcp_state_name(unsigned state) noexcept { return element(kTcpSt
 std::string_view address_family_name(unsigned family) noexcept {
   // AF_* of include/linux/socket.h.
   switch (family) {
-    case 2:
-      return "ipv4";
-    case 10:
-      return "ipv6";
-    default:
-      return "";
+    case 2: return "ipv4";
+    case 10: return "ipv6";
+    default: return "";
   }
 }
 
 std::string_view protocol_name(unsigned protocol) noexcept {
   switch (protocol) {
-    case 6:
-      return "tcp";
-    case 17:
-      return "udp";
-    case 33:
-      return "dccp";
-    case 132:
-      return "sctp";
-    case 262:
-      return "mptcp";
-    default:
-      return "";
+    case 6: return "tcp";
+    case 17: return "udp";
+    case 33: return "dccp";
+    case 132: return "sctp";
+    case 262: return "mptcp";
+    default: return "";
   }
 }
 

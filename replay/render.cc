@@ -11,8 +11,7 @@
 namespace dse::replay {
 namespace {
 
-constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m",
-                           kReset = "\x1b[0m";
+constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m", kReset = "\x1b[0m";
 
 const EventColumn* column_of(const EventBatch& events, std::size_t field) {
   // The session has made the columns that are shown, so this does not fail here; were it to, the

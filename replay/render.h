@@ -46,9 +46,9 @@ class TextRenderer {
 
  private:
   struct Part {
-    std::string before;           // literal text
+    std::string before;  // literal text
     std::optional<std::size_t> field;
-    unsigned group;               // 0: none; parts of one group come all or not at all
+    unsigned group;  // 0: none; parts of one group come all or not at all
   };
   bool group_complete(const EventBatch& events, std::uint32_t event, unsigned group) const;
 

@@ -1,6 +1,7 @@
 #include "replay/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace dse::replay {
 
@@ -19,6 +20,12 @@ void Session::set_window(std::optional<std::uint64_t> since, std::optional<std::
   until_ = until;
 }
 
+void Session::set_window_from_start(std::optional<std::uint64_t> since,
+                                    std::optional<std::uint64_t> until) {
+  since_start_ = since;
+  until_start_ = until;
+}
+
 format::KindSet Session::kinds() {
   start();
   return kinds_;
@@ -35,7 +42,7 @@ void Session::start() {
       // A filter is a callable that may ask for anything.
       bool named = !only_ || point->has_filters() ||
                    std::find(only_->begin(), only_->end(), name) != only_->end();
-      bool window = name == "evt.time" && (since_ || until_);
+      bool window = name == "evt.time" && (since_ || until_ || since_start_ || until_start_);
       if (named || window) used.push_back(i);
     }
     needs = needs | point->use(used);
@@ -61,6 +68,10 @@ Status Session::take(format::Step step) {
   if (step.what == format::Step::What::capture) {
     state_.reset(source_->info());
     for (auto& point : points_) point->reset();
+    const format::SegmentInfo& info = source_->info();
+    std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
+    if (since_start_) since_ = start + *std::exchange(since_start_, {});
+    if (until_start_) until_ = start + *std::exchange(until_start_, {});
     return {};
   }
   batch_ = std::move(step.batch);

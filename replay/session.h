@@ -26,6 +26,9 @@ class Session {
   void use_only(std::vector<std::string> fields);
   // Only events within these real times, ns since 1970, both included.
   void set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until);
+  // The same from the start of the first capture on, ns; what is set here goes before set_window().
+  void set_window_from_start(std::optional<std::uint64_t> since,
+                             std::optional<std::uint64_t> until);
 
   // The next event that its point keeps; none at the end, and, from a live source, when there is
   // nothing to see yet (idle()). Valid until the next call.
@@ -82,6 +85,7 @@ class Session {
   std::optional<std::vector<std::string>> only_;
   std::vector<std::vector<std::size_t>> used_;  // by point: places of the fields in use
   std::optional<std::uint64_t> since_, until_;
+  std::optional<std::uint64_t> since_start_, until_start_;
   State state_;
   bool started_ = false;
   bool idle_ = false;

@@ -27,11 +27,11 @@ format::KindSet State::kinds() const {
   using format::kind_bit;
   format::KindSet kinds = kind_bit(DSE_CLOCK_SAMPLE);
   if (needs_.processes)
-    kinds |= kind_bit(DSE_PROCESS_FORK) | kind_bit(DSE_PROCESS_EXEC) |
-             kind_bit(DSE_PROCESS_EXIT) | kind_bit(DSE_PROCESS_SNAPSHOT);
+    kinds |= kind_bit(DSE_PROCESS_FORK) | kind_bit(DSE_PROCESS_EXEC) | kind_bit(DSE_PROCESS_EXIT) |
+             kind_bit(DSE_PROCESS_SNAPSHOT) | kind_bit(DSE_CGROUP_ATTACH);
   if (needs_.cgroups)
-    kinds |= kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) |
-             kind_bit(DSE_CGROUP_ATTACH) | kind_bit(DSE_CGROUP_SNAPSHOT);
+    kinds |= kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) | kind_bit(DSE_CGROUP_ATTACH) |
+             kind_bit(DSE_CGROUP_SNAPSHOT);
   return kinds;
 }
 
@@ -70,7 +70,9 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(TableView forks, TableView::open(batch, DSE_PROCESS_FORK));
   DSE_TRY_ASSIGN(TableView execs, TableView::open(batch, DSE_PROCESS_EXEC));
   DSE_TRY_ASSIGN(TableView exits, TableView::open(batch, DSE_PROCESS_EXIT));
-  if (snapshot.rows() + forks.rows() + execs.rows() + exits.rows() == 0) return {};
+  DSE_TRY_ASSIGN(TableView attaches, TableView::open(batch, DSE_CGROUP_ATTACH));
+  if (snapshot.rows() + forks.rows() + execs.rows() + exits.rows() + attaches.rows() == 0)
+    return {};
   DSE_TRY_ASSIGN(Ints pid, task_ints(batch, "pid"));
   DSE_TRY_ASSIGN(Ints tid, task_ints(batch, "tid"));
   DSE_TRY_ASSIGN(Ints ppid, task_ints(batch, "ppid"));
@@ -82,13 +84,16 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints child_start, forks.ints("childStartTime"));
   DSE_TRY_ASSIGN(Ints child_cgroup, forks.ints("childCgroupId"));
   DSE_TRY_ASSIGN(Ints exit_flags, exits.ints("flags"));
+  DSE_TRY_ASSIGN(Ints moved_pid, attaches.ints("pid"));
+  DSE_TRY_ASSIGN(Ints moved_to, attaches.ints("id"));
+  DSE_TRY_ASSIGN(Ints moved_in, attaches.ints("hierarchy"));
 
   auto of_task = [&](std::uint64_t task) {
     Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task], {}};
     set_name(process, comm[task]);
     return process;
   };
-  std::array<const TableView*, 4> views{&snapshot, &forks, &execs, &exits};
+  std::array<const TableView*, 5> views{&snapshot, &forks, &execs, &exits, &attaches};
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     std::uint64_t task = views[view]->task[row];
@@ -100,13 +105,18 @@ Status State::advance_processes(const format::Batch& batch) {
       // A fork also tells what its parent is called now.
       const Process* parent = processes_.newest(pid[task]);
       Process current = of_task(task);
-      if (pid[task] == tid[task] &&
-          (!parent || parent->name_view() != current.name_view()))
+      if (pid[task] == tid[task] && (!parent || parent->name_view() != current.name_view()))
         processes_.set(current.pid, number, current);
     } else if (view == 3) {
       const Process* known = processes_.newest(pid[task]);
       bool same = known && known->start_time_ns == start[task];
       if (same && (exit_flags[row] & DSE_EXIT_GROUP_DEAD)) processes_.erase(pid[task], number + 1);
+    } else if (view == 4) {
+      const Process* known = processes_.newest(moved_pid[row]);
+      if (!known || moved_in[row] != info_.cgroup_hierarchy) return {};
+      Process moved = *known;
+      moved.cgroup_id = moved_to[row];
+      processes_.set(moved.pid, number, moved);
     } else {
       processes_.set(pid[task], number, of_task(task));
     }
@@ -132,7 +142,8 @@ Status State::advance_cgroups(const format::Batch& batch) {
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     if (view == 3)
       cgroups_.erase(id[view][row], number + 1);
-    else if (view == 1 || !cgroups_.newest(id[view][row]))
+    else if (!cgroups_.newest(id[view][row]) ||
+             (view == 1 && *cgroups_.newest(id[view][row]) != path[view][row]))
       cgroups_.set(id[view][row], number, std::string(path[view][row]));
     return {};
   });

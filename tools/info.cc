@@ -1,6 +1,5 @@
 // dse info: what a capture is, without showing its events.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -79,17 +78,20 @@ class Facts final : public format::CaptureReader::Observer {
   std::map<format::Kind, std::uint64_t> kinds;
   std::uint64_t blocks = 0, records = 0, bytes = 0, raw_bytes = 0;
   std::uint64_t start_ns = 0, first_ns = ~std::uint64_t{0}, last_ns = 0;  // real time
-  std::uint64_t offset = 0;  // real - boot
+  std::uint64_t offset = 0;                                               // real - boot
 
  private:
   std::uint64_t pending_bytes_ = 0;
 };
 
+// Kept in memory, so bounded; a capture with more has been lossy throughout.
+constexpr std::size_t kMaxGaps = 10'000;
+
 Status collect_gaps(const format::Batch& batch, std::uint64_t offset,
                     std::vector<PlacedGap>& gaps) {
   for (const format::Gap& gap : batch.gaps()) {
     const format::Table* table = batch.table(gap.kind);
-    if (!table || gap.row >= table->rows() || gap.lost <= 0) continue;
+    if (!table || gap.row >= table->rows() || gap.lost <= 0 || gaps.size() >= kMaxGaps) continue;
     DSE_TRY_ASSIGN(auto time, table->time());
     gaps.push_back({gap, time[gap.row] + offset, gap.since_time ? gap.since_time + offset : 0});
   }
@@ -114,8 +116,9 @@ class InfoPrinter {
               const std::vector<PlacedGap>& gaps)
       : facts_(facts), reader_(reader), gaps_(gaps) {}
 
-  void text() const;
-  void json() const;
+  // The whole answer.
+  std::string text() const;
+  std::string json() const;
 
  private:
   const Facts& facts_;
@@ -123,13 +126,16 @@ class InfoPrinter {
   const std::vector<PlacedGap>& gaps_;
 };
 
-void InfoPrinter::text() const {
-  auto line = [](const char* label, const std::string& value) {
-    fmt::print("{:<13} {}\n", label, value);
+std::string InfoPrinter::text() const {
+  std::string out;
+  auto to = std::back_inserter(out);
+  auto line = [&](const char* label, const std::string& value) {
+    fmt::format_to(to, "{:<13} {}\n", label, value);
   };
   const format::SegmentInfo& info = facts_.segments.front().info;
   line("host", safe(info.host_name));
-  line("kernel", safe(fmt::format("{} {} ({} CPUs)", info.kernel_release, info.machine, info.cpus)));
+  line("kernel",
+       safe(fmt::format("{} {} ({} CPUs)", info.kernel_release, info.machine, info.cpus)));
   line("boot id", safe(info.boot_id));
   line("recorder", safe(fmt::format("dse {}, pid {}", info.recorder_version, info.recorder_pid)));
   line("cgroups", info.cgroup_hierarchy
@@ -147,36 +153,41 @@ void InfoPrinter::text() const {
   else
     line("records", "0");
   for (auto [kind, count] : facts_.kinds)
-    fmt::print("  {:>14}  {}\n", human_count(count), kind ? format::kind_name(kind) : "raw");
+    fmt::format_to(to, "  {:>14}  {}\n", human_count(count),
+                   kind ? format::kind_name(kind) : "raw");
   auto losses = reader_.losses();
   line("lost", human_count(total(losses)));
-  for (const std::string& loss : describe_losses(losses)) fmt::print("                {}\n", loss);
+  for (const std::string& loss : describe_losses(losses))
+    fmt::format_to(to, "                {}\n", loss);
   constexpr std::size_t kShown = 20;
   for (std::size_t i = 0; i < gaps_.size() && i < kShown; ++i) {
     const PlacedGap& gap = gaps_[i];
-    fmt::print("                {} {} on CPU {} between {} and {}\n", human_count(static_cast<std::uint64_t>(gap.gap.lost)),
-               format::kind_name(gap.gap.kind), gap.gap.cpu,
-               gap.since_real_ns ? rfc3339(gap.since_real_ns) : "the start",
-               rfc3339(gap.until_real_ns));
+    fmt::format_to(to, "                {} {} on CPU {} between {} and {}\n",
+                   human_count(static_cast<std::uint64_t>(gap.gap.lost)),
+                   format::kind_name(gap.gap.kind), gap.gap.cpu,
+                   gap.since_real_ns ? rfc3339(gap.since_real_ns) : "the start",
+                   rfc3339(gap.until_real_ns));
   }
   if (gaps_.size() > kShown)
-    fmt::print("                and {} more gaps (-o json has all)\n", gaps_.size() - kShown);
-  line("size", fmt::format("{}, {} before compression (x{:.1f}), {:.1f} bytes per record",
-                           human_bytes(facts_.bytes), human_bytes(facts_.raw_bytes),
-                           facts_.bytes ? static_cast<double>(facts_.raw_bytes) /
-                                              static_cast<double>(facts_.bytes)
-                                        : 0.0,
-                           facts_.records ? static_cast<double>(facts_.bytes) /
-                                                static_cast<double>(facts_.records)
-                                          : 0.0));
+    fmt::format_to(to, "                and {} more gaps (-o json has all)\n",
+                   gaps_.size() - kShown);
+  line("size",
+       fmt::format(
+           "{}, {} before compression (x{:.1f}), {:.1f} bytes per record",
+           human_bytes(facts_.bytes), human_bytes(facts_.raw_bytes),
+           facts_.bytes ? static_cast<double>(facts_.raw_bytes) / static_cast<double>(facts_.bytes)
+                        : 0.0,
+           facts_.records ? static_cast<double>(facts_.bytes) / static_cast<double>(facts_.records)
+                          : 0.0));
   line("segments", fmt::format("{} with {} blocks", facts_.segments.size(), facts_.blocks));
   for (const SegmentFacts& segment : facts_.segments)
-    fmt::print("  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
-               human_count(segment.records), segment.blocks, human_bytes(segment.bytes),
-               segment.sealed ? "sealed: " + safe(segment.reason) : "not sealed");
+    fmt::format_to(to, "  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
+                   human_count(segment.records), segment.blocks, human_bytes(segment.bytes),
+                   segment.sealed ? "sealed: " + safe(segment.reason) : "not sealed");
+  return out;
 }
 
-void InfoPrinter::json() const {
+std::string InfoPrinter::json() const {
   rapidjson::StringBuffer buffer;
   rapidjson::PrettyWriter<rapidjson::StringBuffer> w(buffer);
   w.SetIndent(' ', 2);
@@ -273,7 +284,7 @@ void InfoPrinter::json() const {
   }
   w.EndArray();
   w.EndObject();
-  fmt::print("{}\n", buffer.GetString());
+  return std::string(buffer.GetString()) + "\n";
 }
 
 int run(const Options& options) {
@@ -297,12 +308,9 @@ int run(const Options& options) {
     return code == kOk ? kDamaged : code;
   }
   InfoPrinter printer(facts, **reader, gaps);
-  if (options.output == "json")
-    printer.json();
-  else
-    printer.text();
-  if (std::fflush(stdout) != 0 && errno != EPIPE)
-    return fail({ErrorCode::io, errno_error("cannot write standard output", errno).message()});
+  std::string answer = options.output == "json" ? printer.json() : printer.text();
+  auto written = write_stdout(answer);
+  if (!written) return fail(written.error());
   return report_notes((*reader)->notes());
 }
 

@@ -58,7 +58,8 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   options.ring_bytes = flags.buffer_bytes;
   options.max_args = static_cast<std::uint32_t>(flags.max_args);
   options.described = {
-      {"points", fmt::format("{}", fmt::join(points.empty() ? replay::point_names() : points, ","))},
+      {"points",
+       fmt::format("{}", fmt::join(points.empty() ? replay::point_names() : points, ","))},
       {"buffer", std::to_string(flags.buffer_bytes)},
       {"max-args", std::to_string(flags.max_args)}};
   return options;
@@ -71,8 +72,7 @@ Result<record::RecordingOptions> recording_options(const CaptureFlags& flags,
   options.writer.level = flags.level;
   options.writer.keep = flags.keep;
   options.segment_bytes = flags.segment_bytes;
-  DSE_TRY_ASSIGN(options.segment_time_ns,
-                 duration_option(flags.segment_time, "--segment-time"));
+  DSE_TRY_ASSIGN(options.segment_time_ns, duration_option(flags.segment_time, "--segment-time"));
   return options;
 }
 

@@ -20,9 +20,10 @@ int run_command(int argc, char** argv) {
   CLI::App app("dse, The Double Slit Experiment: record and replay Linux telemetry", "dse");
   app.set_version_flag("-V,--version", "dse " DSE_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 ok, 1 negative answer, 2 usage, 3 loss (--fail-on-loss), 4 damaged input,\n"
-             "5 privilege or kernel, 6 input/output.\n"
-             "dse COMMAND --help has examples.");
+  app.footer(
+      "Exit codes: 0 ok, 1 negative answer, 2 usage, 3 loss (--fail-on-loss), 4 damaged input,\n"
+      "5 privilege or kernel, 6 input/output.\n"
+      "dse COMMAND --help has examples.");
 
   std::vector<std::pair<CLI::App*, Command>> commands;
   auto add = [&](Command (*make)(CLI::App&)) {

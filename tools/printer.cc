@@ -1,9 +1,6 @@
 #include "tools/printer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <sstream>
 
@@ -49,8 +46,9 @@ Result<std::vector<std::string>> parse_fields(const std::string& list,
 }  // namespace
 
 void EventOptions::add_to(CLI::App& app) {
-  app.add_option("-o,--output", output, "json (one object per line) or text; default: text on a "
-                                        "terminal, else json")
+  app.add_option("-o,--output", output,
+                 "json (one object per line) or text; default: text on a "
+                 "terminal, else json")
       ->check(CLI::IsMember({"json", "text"}));
   fields_option = app.add_option("--fields", fields, "only these fields, separated by commas");
   app.add_option("--point", points, "only these observation points")
@@ -65,12 +63,24 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }
 
-Result<TimeBound> parse_time_bound(const std::string& text) {
-  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+void set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
+                        const std::optional<TimeBound>& until) {
+  auto ns = [](const std::optional<TimeBound>& bound, TimeBound::From from) {
+    return bound && bound->from == from ? std::optional(bound->ns) : std::nullopt;
+  };
+  using From = TimeBound::From;
+  session.set_window(ns(since, From::absolute), ns(until, From::absolute));
+  session.set_window_from_start(ns(since, From::start), ns(until, From::start));
+}
+
+Result<std::optional<TimeBound>> parse_time_bound(const std::string& text) {
+  if (text.empty()) return std::optional<TimeBound>();
+  if (text[0] == '+' || text[0] == '-') {
     if (auto ns = replay::parse_duration(std::string_view(text).substr(1)))
-      return TimeBound{text[0] == '+' ? TimeBound::From::start : TimeBound::From::end, *ns};
+      return std::optional(
+          TimeBound{text[0] == '+' ? TimeBound::From::start : TimeBound::From::end, *ns});
   } else if (auto ns = replay::parse_rfc3339(text)) {
-    return TimeBound{TimeBound::From::absolute, *ns};
+    return std::optional(TimeBound{TimeBound::From::absolute, *ns});
   }
   return usage("'" + text + "' is not a time: use 2026-11-22T15:32:56Z, +5s or -10min");
 }
@@ -88,8 +98,7 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
   if (only) {
     DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
   }
-  printer->json_ =
-      options.output.empty() ? !stdout_is_terminal() : options.output == "json";
+  printer->json_ = options.output.empty() ? !stdout_is_terminal() : options.output == "json";
 
   std::vector<std::string> used = printer->fields_;
   for (const auto& point : session.points()) {
@@ -118,8 +127,7 @@ bool Printer::print(const replay::Event& event) {
   ++printed_;
   if (options_.summary) {
     if (auto boot = event.number("evt.time")) {
-      std::uint64_t real =
-          session_->state().real_time(*boot, event.batch().number(event.row()));
+      std::uint64_t real = session_->state().real_time(*boot, event.batch().number(event.row()));
       if (first_time_ == 0 || real < first_time_) first_time_ = real;
       last_time_ = std::max(last_time_, real);
     }
@@ -135,19 +143,13 @@ bool Printer::print(const replay::Event& event) {
 }
 
 bool Printer::flush() {
-  clear_status();
-  std::size_t done = 0;
-  while (done < buffer_.size() && !error_ && !reader_gone_) {
-    ssize_t n = ::write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EPIPE)
-      reader_gone_ = true;
-    else if (n < 0)
-      error_ = Error(ErrorCode::io, errno_error("cannot write standard output", errno).message());
-    else
-      done += static_cast<std::size_t>(n);
-  }
+  if (error_ || reader_gone_) return false;
+  auto written = write_stdout(buffer_);
   buffer_.clear();
+  if (!written)
+    error_ = written.error();
+  else
+    reader_gone_ = !*written;
   return !error_ && !reader_gone_;
 }
 

@@ -21,7 +21,7 @@ struct EventOptions {
   std::string fields;               // comma-separated
   std::vector<std::string> points;  // empty: all
   std::string since, until;
-  std::uint64_t limit = 0;          // 0: none
+  std::uint64_t limit = 0;  // 0: none
   bool summary = false;
   bool fail_on_loss = false;
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
@@ -37,7 +37,11 @@ struct TimeBound {
   std::uint64_t ns;
 };
 // RFC 3339, "+5s" from the start of the capture, "-10min" before its end.
-Result<TimeBound> parse_time_bound(const std::string& text);
+// Nothing for an empty text.
+Result<std::optional<TimeBound>> parse_time_bound(const std::string& text);
+// Bounds that are absolute or from the start.
+void set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
+                        const std::optional<TimeBound>& until);
 
 class Printer {
  public:
@@ -53,8 +57,6 @@ class Printer {
   void print_summary(const std::vector<format::Loss>& losses);
   // Set when writing to standard output failed.
   const std::optional<Error>& error() const { return error_; }
-  // The reader of a pipe has gone: not an error.
-  bool reader_gone() const { return reader_gone_; }
 
  private:
   Printer() = default;
@@ -75,7 +77,7 @@ class Printer {
   std::uint64_t printed_ = 0;
   std::uint64_t first_time_ = 0, last_time_ = 0;  // real, ns
   std::optional<Error> error_;
-  bool reader_gone_ = false;
+  bool reader_gone_ = false;  // of a pipe: not an error
 };
 
 }  // namespace dse::tools

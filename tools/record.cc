@@ -27,8 +27,7 @@ struct Options {
 };
 
 double ratio(const record::Account& account) {
-  return account.bytes ? static_cast<double>(account.raw_bytes) /
-                             static_cast<double>(account.bytes)
+  return account.bytes ? static_cast<double>(account.raw_bytes) / static_cast<double>(account.bytes)
                        : 0;
 }
 
@@ -40,11 +39,11 @@ class StatusLine {
     if (seconds <= 0) return;
     double rate = static_cast<double>(account.records - last_.records) / seconds;
     double cpu = static_cast<double>(account.cpu_ns - last_.cpu_ns) / 1e9 / seconds * 100;
-    show_status(fmt::format("recording {}  {} records/s  {} recorded  {} lost  {}  x{:.1f}  cpu {:.1f}%",
-                            human_duration(account.elapsed_ns),
-                            human_count(static_cast<std::uint64_t>(rate)),
-                            human_count(account.records), human_count(total(account.losses)),
-                            human_bytes(account.bytes), ratio(account), cpu));
+    show_status(fmt::format(
+        "recording {}  {} records/s  {} recorded  {} lost  {}  x{:.1f}  cpu {:.1f}%",
+        human_duration(account.elapsed_ns), human_count(static_cast<std::uint64_t>(rate)),
+        human_count(account.records), human_count(total(account.losses)),
+        human_bytes(account.bytes), ratio(account), cpu));
     last_ = account;
   }
 
@@ -66,9 +65,9 @@ void print_summary(const record::Account& account, const std::string& path) {
   line("size",
        fmt::format("{} in {} segment{}, {:.1f} bytes per record, compressed x{:.1f}",
                    human_bytes(account.bytes), account.segments, account.segments == 1 ? "" : "s",
-                   account.records ? static_cast<double>(account.bytes) /
-                                         static_cast<double>(account.records)
-                                   : 0.0,
+                   account.records
+                       ? static_cast<double>(account.bytes) / static_cast<double>(account.records)
+                       : 0.0,
                    ratio(account)));
   line("own cost", fmt::format("{} of CPU, {} of memory at most", human_duration(account.cpu_ns),
                                human_bytes(account.peak_memory)));
@@ -94,19 +93,23 @@ int run(const Options& options) {
   auto settings = recorder_options(options);
   if (!settings) return fail(settings.error());
   // A signal may come before there is something to stop.
-  static std::atomic<record::Recorder*> running = nullptr;
-  static std::atomic<bool> asked = false;
-  on_stop_signal([] {
+  std::atomic<record::Recorder*> running = nullptr;
+  std::atomic<bool> asked = false;
+  std::unique_ptr<record::Recorder> recorder;
+  StopSignalGuard guard([&] {
     asked = true;
     if (record::Recorder* now = running) now->stop();
   });
-  auto recorder = record::Recorder::start(*settings, format::FileSystem::host());
-  if (!recorder) return fail(recorder.error());
-  running = recorder->get();
-  if (asked) (*recorder)->stop();
+  {
+    auto started = record::Recorder::start(*settings, format::FileSystem::host());
+    if (!started) return fail(started.error());
+    recorder = std::move(*started);
+  }
+  running = recorder.get();
+  if (asked) recorder->stop();
 
   StatusLine status;
-  auto account = (*recorder)->run([&](const record::Account& now) { status.show(now); });
+  auto account = recorder->run([&](const record::Account& now) { status.show(now); });
   if (!account) return fail(account.error());
   print_summary(*account, options.path);
   return options.fail_on_loss && total(account->losses) ? kLoss : kOk;
@@ -117,8 +120,9 @@ int run(const Options& options) {
 Command add_record(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("record", "Record this host into a capture");
-  command->add_option("-w,--write", options->path,
-                      "where to: a directory, a file NAME.dse, or - for stdout")
+  command
+      ->add_option("-w,--write", options->path,
+                   "where to: a directory, a file NAME.dse, or - for stdout")
       ->required();
   command->add_option("--point", options->points, "only what these observation points need")
       ->delimiter(',')

@@ -1,5 +1,6 @@
 // dse replay: the events of a capture.
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "format/capture_reader.h"
@@ -16,12 +17,11 @@ struct Options {
   EventOptions events;
 };
 
-// When a capture begins and ends, in real time, from the headers of its entries.
+// When a capture ends, in real time, from the headers of its entries.
 class Extent final : public format::CaptureReader::Observer {
  public:
   void segment(const std::string&, const format::SegmentInfo& info) override {
     offset_ = info.real_time - info.boot_time;
-    if (start_ns == 0) start_ns = info.boot_of_start + offset_;
   }
   void entry(const format::EntryHeader& header) override {
     if (header.type == format::EntryType::block && header.count != 0)
@@ -29,43 +29,60 @@ class Extent final : public format::CaptureReader::Observer {
   }
   void end(const format::EndInfo&) override {}
 
-  std::uint64_t start_ns = 0;
   std::uint64_t end_ns = 0;
 
  private:
   std::uint64_t offset_ = 0;
 };
 
-Result<std::optional<std::uint64_t>> resolve(const std::string& text,
-                                             const std::vector<std::string>& paths) {
-  if (text.empty()) return std::optional<std::uint64_t>();
-  DSE_TRY_ASSIGN(TimeBound bound, parse_time_bound(text));
-  if (bound.from == TimeBound::From::absolute) return std::optional(bound.ns);
-  if (std::find(paths.begin(), paths.end(), "-") != paths.end())
-    return Error(ErrorCode::usage,
-                 "'" + text + "' is relative to a capture that must be read first; give a file, or "
-                 "a time as 2026-11-22T15:32:56Z");
+// Reads the headers of what can be read twice.
+Result<std::uint64_t> end_of(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error) &&
+        !std::filesystem::is_regular_file(path, error) && std::filesystem::exists(path, error))
+      return Error(ErrorCode::usage,
+                   path +
+                       ": a time before the end needs a capture that can be read twice; give a "
+                       "file, +5s, or a time as 2026-11-22T15:32:56Z");
+    if (path == "-")
+      return Error(ErrorCode::usage,
+                   "standard input: a time before the end needs a capture that can be read twice; "
+                   "give a file, +5s, or a time as 2026-11-22T15:32:56Z");
+  }
   Extent extent;
   DSE_TRY_ASSIGN(auto reader, format::CaptureReader::open(paths));
   reader->observe(&extent);
   reader->want(0);
   while (true) {
     DSE_TRY_ASSIGN(format::Step step, reader->next());
-    if (step.what == format::Step::What::end) break;
+    if (step.what == format::Step::What::end) return extent.end_ns;
   }
-  if (bound.from == TimeBound::From::start) return std::optional(extent.start_ns + bound.ns);
-  return std::optional(extent.end_ns > bound.ns ? extent.end_ns - bound.ns : 0);
+}
+
+Status set_window(const EventOptions& options, const std::vector<std::string>& paths,
+                  replay::Session& session) {
+  DSE_TRY_ASSIGN(auto since, parse_time_bound(options.since));
+  DSE_TRY_ASSIGN(auto until, parse_time_bound(options.until));
+  auto before_end = [](const std::optional<TimeBound>& bound) {
+    return bound && bound->from == TimeBound::From::end;
+  };
+  if (before_end(since) || before_end(until)) {
+    DSE_TRY_ASSIGN(std::uint64_t end, end_of(paths));
+    for (auto* bound : {&since, &until})
+      if (before_end(*bound))
+        *bound = TimeBound{TimeBound::From::absolute, end > (*bound)->ns ? end - (*bound)->ns : 0};
+  }
+  set_session_window(session, since, until);
+  return {};
 }
 
 int run(const Options& options) {
-  auto since = resolve(options.events.since, options.paths);
-  if (!since) return fail(since.error());
-  auto until = resolve(options.events.until, options.paths);
-  if (!until) return fail(until.error());
   auto reader = format::CaptureReader::open(options.paths);
   if (!reader) return fail(reader.error());
   replay::Session session(std::move(*reader));
-  session.set_window(*since, *until);
+  if (auto status = set_window(options.events, options.paths, session); !status)
+    return fail(status.error());
   auto printer = Printer::make(options.events, session);
   if (!printer) return fail(printer.error());
 
@@ -97,8 +114,9 @@ int run(const Options& options) {
 Command add_replay(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("replay", "Show the events of a capture");
-  command->add_option("PATH", options->paths,
-                      "captures: directories or files, read one after the other; - is stdin")
+  command
+      ->add_option("PATH", options->paths,
+                   "captures: directories or files, read one after the other; - is stdin")
       ->required();
   options->events.add_to(*command);
   command->footer(

@@ -22,15 +22,16 @@ struct Options {
   std::string tee;
 };
 
-Result<std::optional<std::uint64_t>> resolve(const std::string& text) {
-  if (text.empty()) return std::optional<std::uint64_t>();
-  DSE_TRY_ASSIGN(TimeBound bound, parse_time_bound(text));
-  switch (bound.from) {
-    case TimeBound::From::absolute: return std::optional(bound.ns);
-    case TimeBound::From::start: return std::optional(record::read_clocks().real_ns + bound.ns);
-    case TimeBound::From::end: break;
-  }
-  return Error(ErrorCode::usage, "'" + text + "' is before the end, and a live run has none yet");
+Status set_window(const EventOptions& options, replay::Session& session) {
+  DSE_TRY_ASSIGN(auto since, parse_time_bound(options.since));
+  DSE_TRY_ASSIGN(auto until, parse_time_bound(options.until));
+  for (const auto* bound : {&since, &until})
+    if (*bound && (*bound)->from == TimeBound::From::end)
+      return Error(
+          ErrorCode::usage,
+          "-S, -U: a time before the end makes no sense for a live run, which has none yet");
+  set_session_window(session, since, until);
+  return {};
 }
 
 int report(Printer& printer, const record::LiveSource& source, const Options& options) {
@@ -51,10 +52,6 @@ int report(Printer& printer, const record::LiveSource& source, const Options& op
 }
 
 int run(const Options& options) {
-  auto since = resolve(options.events.since);
-  if (!since) return fail(since.error());
-  auto until = resolve(options.events.until);
-  if (!until) return fail(until.error());
   auto duration = duration_option(options.live.duration, "--for");
   if (!duration) return fail(duration.error());
   auto live = live_options(options.live, options.events.points);
@@ -71,10 +68,10 @@ int run(const Options& options) {
   auto owned = std::make_unique<record::LiveSource>(*live, tee);
   record::LiveSource& source = *owned;
   replay::Session session(std::move(owned));
-  session.set_window(*since, *until);
+  if (auto status = set_window(options.events, session); !status) return fail(status.error());
   auto printer = Printer::make(options.events, session);
   if (!printer) return fail(printer.error());
-  on_stop_signal([&source] { source.stop(); });
+  StopSignalGuard guard([&source] { source.stop(); });
 
   std::uint64_t deadline = *duration ? record::boot_time_ns() + *duration : 0;
   bool stopped = false;

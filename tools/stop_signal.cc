@@ -3,30 +3,32 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace dse::tools {
 namespace {
 
 // A signal handler has no other way to its data.
-std::function<void()>* stop_action = nullptr;
-volatile sig_atomic_t signals = 0;
+std::atomic<std::function<void()>*> stop_action = nullptr;
+std::atomic<int> signals = 0;
 
 void handle(int signal) {
-  signals = signals + 1;
-  if (signals > 1) ::_exit(128 + signal);
-  if (stop_action) (*stop_action)();
+  if (++signals > 1) ::_exit(128 + signal);
+  if (auto* action = stop_action.load()) (*action)();
 }
 
 }  // namespace
 
-void on_stop_signal(std::function<void()> stop) {
-  static std::function<void()> action;
-  action = std::move(stop);
-  stop_action = &action;
+StopSignalGuard::StopSignalGuard(std::function<void()> stop) : stop_(std::move(stop)) {
+  stop_action = &stop_;
   struct sigaction act {};
   act.sa_handler = handle;
   sigemptyset(&act.sa_mask);
   ::sigaction(SIGINT, &act, nullptr);
   ::sigaction(SIGTERM, &act, nullptr);
 }
+
+// The handler stays, so that a late signal does not kill what is already ending well.
+StopSignalGuard::~StopSignalGuard() { stop_action = nullptr; }
 
 }  // namespace dse::tools

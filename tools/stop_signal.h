@@ -5,8 +5,17 @@
 
 namespace dse::tools {
 
-// `stop` must be async-signal-safe. A second signal ends the process with 128 + its number, and what
-// has been written stays readable.
-void on_stop_signal(std::function<void()> stop);
+// While it lives, the first signal calls `stop`, which must be async-signal-safe; a second one ends the
+// process with 128 + its number, and what has been written stays readable. One at a time.
+class StopSignalGuard {
+ public:
+  explicit StopSignalGuard(std::function<void()> stop);
+  ~StopSignalGuard();
+  StopSignalGuard(const StopSignalGuard&) = delete;
+  StopSignalGuard& operator=(const StopSignalGuard&) = delete;
+
+ private:
+  std::function<void()> stop_;
+};
 
 }  // namespace dse::tools

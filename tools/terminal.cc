@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "replay/escape.h"
 #include "tools/exit_code.h"
 
 namespace dse::tools {
@@ -22,12 +24,28 @@ bool use_colour() { return stdout_is_terminal() && std::getenv("NO_COLOR") == nu
 
 void say(const std::string& message) {
   clear_status();
-  fmt::print(stderr, "dse: {}\n", message);
+  // File names and what a capture says of itself are not to be trusted.
+  std::string safe;
+  replay::append_text(message, safe);
+  fmt::print(stderr, "dse: {}\n", safe);
 }
 
 int fail(const Error& error) {
   say(error.message());
   return exit_code(error.code());
+}
+
+Result<bool> write_stdout(std::string_view bytes) {
+  clear_status();
+  while (!bytes.empty()) {
+    ssize_t n = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EPIPE) return false;
+    if (n < 0)
+      return Error(ErrorCode::io, errno_error("cannot write standard output", errno).message());
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
 }
 
 void show_status(const std::string& line) {
@@ -80,11 +98,13 @@ std::uint64_t total(const std::vector<format::Loss>& losses) {
 
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses) {
   std::vector<std::string> lines;
-  for (const format::Loss& loss : losses)
+  for (const format::Loss& loss : losses) {
+    std::string cause;
+    replay::append_text(loss.cause, cause);
     if (loss.count)
       lines.push_back(fmt::format("{} {}: {}", human_count(loss.count),
-                                  loss.kind ? format::kind_name(loss.kind) : "records",
-                                  loss.cause));
+                                  loss.kind ? format::kind_name(loss.kind) : "records", cause));
+  }
   return lines;
 }
 

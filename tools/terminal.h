@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/result.h"
@@ -21,13 +22,16 @@ void say(const std::string& message);
 // The error, and its exit code.
 int fail(const Error& error);
 
+// All of `bytes` on standard output; false: its reader has gone, which is no error.
+Result<bool> write_stdout(std::string_view bytes);
+
 // One line that is rewritten in place; nothing where standard error is not a terminal.
 void show_status(const std::string& line);
 void clear_status();
 
-std::string human_bytes(std::uint64_t bytes);   // "12.3 MiB"
-std::string human_count(std::uint64_t count);   // "1,234,567"
-std::string human_duration(std::uint64_t ns);   // "12.3 s"
+std::string human_bytes(std::uint64_t bytes);  // "12.3 MiB"
+std::string human_count(std::uint64_t count);  // "1,234,567"
+std::string human_duration(std::uint64_t ns);  // "12.3 s"
 
 // One line per kind and cause.
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses);

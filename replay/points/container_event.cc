@@ -60,9 +60,8 @@ class ContainerEvent final : public ObservationPoint {
   format::KindSet kinds() const override {
     using format::kind_bit;
     return kind_bit(DSE_PROCESS_EXEC) | kind_bit(DSE_PROCESS_EXIT) | kind_bit(DSE_PROCESS_FORK) |
-           kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) |
-           kind_bit(DSE_CGROUP_ATTACH) | kind_bit(DSE_PROCESS_SNAPSHOT) |
-           kind_bit(DSE_CGROUP_SNAPSHOT);
+           kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) | kind_bit(DSE_CGROUP_ATTACH) |
+           kind_bit(DSE_PROCESS_SNAPSHOT) | kind_bit(DSE_CGROUP_SNAPSHOT);
   }
 
   StateNeeds use(const std::vector<std::size_t>&) override { return {true, true}; }
@@ -110,13 +109,11 @@ class ContainerEvent final : public ObservationPoint {
       container.id = path->id;
       container.runtime = path->runtime;
     } else if (tasks.is_namespace_init(task)) {
-      const Process* parent =
-          state.process(static_cast<std::uint32_t>(tasks.ppid[task]), number);
+      const Process* parent = state.process(static_cast<std::uint32_t>(tasks.ppid[task]), number);
       bool own_cgroup = parent && parent->cgroup_id != container.cgroup_id;
       std::string_view leaf = leaf_of(container.cgroup_path);
-      container.id = own_cgroup && !leaf.empty()
-                         ? std::string(leaf)
-                         : "pidns-" + std::to_string(tasks.ns_pid[task]);
+      container.id = own_cgroup && !leaf.empty() ? std::string(leaf)
+                                                 : "pidns-" + std::to_string(tasks.ns_pid[task]);
     } else {
       return {};
     }
@@ -142,25 +139,25 @@ class ContainerEvent final : public ObservationPoint {
 
     // Of the processes of a container, its init: pid 1 of its namespace, else the oldest.
     std::map<std::string, std::uint32_t> init_row;
-    std::vector<std::optional<Container>> found(processes.rows());
+    std::map<std::uint32_t, Container> found;  // by row: the inits
     for (std::uint32_t row = 0; row < processes.rows(); ++row) {
       std::uint64_t task = processes.task[row];
-      found[row] = identify(tasks, task, state, 0);
-      if (!found[row]) continue;
-      auto [at, is_new] = init_row.try_emplace(found[row]->id, row);
+      auto container = identify(tasks, task, state, 0);
+      if (!container) continue;
+      auto [at, is_new] = init_row.try_emplace(container->id, row);
       std::uint64_t former = processes.task[at->second];
       auto rank = [&](std::uint64_t t) {
         return std::pair(!tasks.is_namespace_init(t), tasks.start[t]);
       };
-      if (!is_new && rank(task) < rank(former)) at->second = row;
+      if (!is_new && !(rank(task) < rank(former))) continue;
+      if (!is_new) found.erase(at->second);
+      at->second = row;
+      found.emplace(row, std::move(*container));
     }
-    std::vector<std::uint32_t> rows;
-    for (auto& [id, row] : init_row) rows.push_back(row);
-    std::sort(rows.begin(), rows.end());
-    for (std::uint32_t row : rows) {
-      containers_[found[row]->id] = *found[row];
+    for (auto& [row, container] : found) {
+      containers_[container.id] = container;
       findings.push_back({processes.positions[row], time[row], cpu[row], processes.task[row],
-                          *found[row], "existing", "snapshot"});
+                          container, "existing", "snapshot"});
     }
     return {};
   }
@@ -202,8 +199,8 @@ class ContainerEvent final : public ObservationPoint {
           return {};
         recognise_runtime(*container, state, number);
         containers_[container->id] = *container;
-        report(*container, "started",
-               tasks.is_namespace_init(task) ? "init_exec" : "first_exec", true);
+        report(*container, "started", tasks.is_namespace_init(task) ? "init_exec" : "first_exec",
+               true);
         return {};
       }
       if (view == 1 && !(exit_flags[row] & DSE_EXIT_GROUP_DEAD)) return {};
@@ -229,8 +226,8 @@ class ContainerEvent final : public ObservationPoint {
   std::map<std::string, Container> containers_;
 };
 
-Status ContainerEvent::set_columns(const format::Batch& batch,
-                                   const std::vector<Finding>& findings, EventBatch& out) const {
+Status ContainerEvent::set_columns(const format::Batch& batch, const std::vector<Finding>& findings,
+                                   EventBatch& out) const {
   std::size_t n = findings.size();
   std::vector<std::uint32_t> positions;
   for (const Finding& finding : findings) positions.push_back(finding.position);
@@ -261,9 +258,8 @@ Status ContainerEvent::set_columns(const format::Batch& batch,
   };
   using Number = std::optional<std::uint64_t>;
   set_numbers("evt.time", [](const Finding& f) { return Number(f.time); });
-  set_numbers("evt.cpu", [](const Finding& f) {
-    return f.cpu == DSE_CPU_NONE ? Number() : Number(f.cpu);
-  });
+  set_numbers("evt.cpu",
+              [](const Finding& f) { return f.cpu == DSE_CPU_NONE ? Number() : Number(f.cpu); });
   set_texts("container.phase", [](const Finding& f) { return std::string(f.phase); });
   set_texts("container.id", [](const Finding& f) { return f.container.id; });
   set_texts("container.runtime", [](const Finding& f) { return f.container.runtime; });

@@ -47,11 +47,11 @@ class ProcessExecuted final : public ObservationPoint {
     if (field.name == "proc.exe")
       out = map_strings(events, args, [](std::string_view a) { return a.substr(0, a.find('\0')); });
     else if (field.name == "proc.args")
-      out = map_strings(events, args, [](std::string_view a) { return a.substr(first_argument(a)); });
+      out = map_strings(events, args,
+                        [](std::string_view a) { return a.substr(first_argument(a)); });
     else if (field.name == "proc.cmdline")
-      out = map_strings(events, args, [&](std::string_view a) {
-        return events.own_text(command_line(a));
-      });
+      out = map_strings(events, args,
+                        [&](std::string_view a) { return events.own_text(command_line(a)); });
     return {};
   }
 

@@ -7,6 +7,7 @@
 // no sender.
 #include <algorithm>
 #include <array>
+#include <list>
 #include <unordered_map>
 
 #include "replay/names.h"
@@ -20,6 +21,7 @@ namespace {
 // Kernel numbers that are the same on every machine (include/uapi/asm-generic/siginfo.h,
 // include/trace/events/signal.h).
 constexpr std::uint32_t kFirstRealTime = 32;
+constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
 constexpr std::int32_t kSiUser = 0, kSiQueue = -1, kSiTkill = -6;
 constexpr std::uint64_t kResultDelivered = 0, kResultLoseInfo = 4;
 
@@ -35,7 +37,9 @@ struct Sender {
 class PendingSignals {
  public:
   void add(std::uint32_t target, bool to_process, std::uint32_t signal, const Sender& sender) {
-    Queue& queue = queue_of(targets_[key(target, to_process)], signal);
+    std::uint64_t at = key(target, to_process);
+    if (targets_.size() >= kMaxTargets && !targets_.count(at)) return;
+    Queue& queue = queue_of(targets_[at], signal);
     // Whatever else a standard signal's slot holds was never delivered: the process discarded it.
     if (signal < kFirstRealTime) queue.clear();
     // A process that never takes its real-time signals fills its queue up to RLIMIT_SIGPENDING.
@@ -83,7 +87,7 @@ class PendingSignals {
       has_first_ = !rest_.empty();
       if (!has_first_) return;
       first_ = rest_.front();
-      rest_.erase(rest_.begin());
+      rest_.pop_front();
     }
     void clear() {
       has_first_ = false;
@@ -93,10 +97,12 @@ class PendingSignals {
    private:
     Sender first_;
     bool has_first_ = false;
-    std::vector<Sender> rest_;
+    std::list<Sender> rest_;
   };
 
   static constexpr std::size_t kMaxQueue = 65536;
+  // Threads with signals on their way: more than there can be on a host (pid_max).
+  static constexpr std::size_t kMaxTargets = std::size_t{1} << 22;
 
   // The few signals that a thread or process has met.
   using Target = std::vector<std::pair<std::uint32_t, Queue>>;
@@ -120,8 +126,8 @@ class SignalDelivered final : public ObservationPoint {
                          "{sig.name} -> {proc.name}[{proc.pid}]"
                          "((  from {sig.sender.name}[{sig.sender.pid}]))"
                          "((  {sig.code}))  handler={sig.handler}") {
-    for (const char* name : {"sig.sender.pid", "sig.sender.tid", "sig.sender.name",
-                             "sig.sender.uid", "sig.directed"})
+    for (const char* name :
+         {"sig.sender.pid", "sig.sender.tid", "sig.sender.name", "sig.sender.uid", "sig.directed"})
       sender_fields_.push_back(static_cast<std::size_t>(field(name)));
   }
 
@@ -134,8 +140,7 @@ class SignalDelivered final : public ObservationPoint {
 
   StateNeeds use(const std::vector<std::size_t>& used) override {
     join_ = std::any_of(used.begin(), used.end(), [&](std::size_t field) {
-      return std::find(sender_fields_.begin(), sender_fields_.end(), field) !=
-             sender_fields_.end();
+      return std::find(sender_fields_.begin(), sender_fields_.end(), field) != sender_fields_.end();
     });
     return ObservationPoint::use(used);
   }
@@ -168,7 +173,8 @@ class SignalDelivered final : public ObservationPoint {
     } else if (field.name == "sig.handler") {
       DSE_TRY_ASSIGN(auto handlers, delivers.ints("handler"));
       auto& kinds = events.own_numbers(handlers.size());
-      for (std::size_t i = 0; i < kinds.size(); ++i) kinds[i] = std::min<std::uint64_t>(handlers[i], 2);
+      for (std::size_t i = 0; i < kinds.size(); ++i)
+        kinds[i] = std::min<std::uint64_t>(handlers[i], 2);
       auto& names = events.own_texts(0);
       names = {"default", "ignore", "user"};
       out.index = kinds;
@@ -216,6 +222,7 @@ class SignalDelivered final : public ObservationPoint {
       std::uint64_t task = views[view]->task[row];
       if (view == 0) {
         if (result[row] != kResultDelivered && result[row] != kResultLoseInfo) return {};
+        if (sent_signal[row] < 1 || sent_signal[row] > kMaxSignal) return {};
         Sender sender;
         sender.code = static_cast<std::int32_t>(sent_code[row]);
         sender.to_process = group[row] != 0;
@@ -227,14 +234,14 @@ class SignalDelivered final : public ObservationPoint {
         sender.uid = static_cast<std::uint32_t>(uid[task]);
         std::string_view name = comm[task];
         name.copy(sender.name, sizeof(sender.name));
-        pending_.add(static_cast<std::uint32_t>(sender.to_process ? target_pid[row]
-                                                                  : target_tid[row]),
-                     sender.to_process, static_cast<std::uint32_t>(sent_signal[row]), sender);
+        pending_.add(
+            static_cast<std::uint32_t>(sender.to_process ? target_pid[row] : target_tid[row]),
+            sender.to_process, static_cast<std::uint32_t>(sent_signal[row]), sender);
       } else if (view == 1) {
-        auto sender = pending_.take(static_cast<std::uint32_t>(pid[task]),
-                                    static_cast<std::uint32_t>(tid[task]),
-                                    static_cast<std::uint32_t>(signal[row]),
-                                    static_cast<std::int32_t>(code[row]));
+        if (signal[row] < 1 || signal[row] > kMaxSignal) return {};
+        auto sender = pending_.take(
+            static_cast<std::uint32_t>(pid[task]), static_cast<std::uint32_t>(tid[task]),
+            static_cast<std::uint32_t>(signal[row]), static_cast<std::int32_t>(code[row]));
         if (!sender) return {};
         directed[row] = sender->to_process ? "process" : "thread";
         if (!sender->known) return {};

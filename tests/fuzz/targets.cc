@@ -28,8 +28,8 @@ void fail(const char* what) {
 }
 
 std::size_t replay(std::string_view bytes, bool seekable) {
-  dse::replay::Session session(std::make_unique<CaptureReader>(
-      memory_byte_source(std::string(bytes), seekable), "fuzz"));
+  dse::replay::Session session(
+      std::make_unique<CaptureReader>(memory_byte_source(std::string(bytes), seekable), "fuzz"));
   for (const std::string& name : dse::replay::point_names())
     session.add(dse::replay::make_point(name));
   std::size_t events = 0;
@@ -109,8 +109,7 @@ std::vector<Entry> take_apart(const std::string& bytes) {
     for (const FrameInfo& frame : entry.header.frames) {
       if (frame.compressed > bytes.size() - at || frame.raw > (4u << 20)) return {};
       std::string raw(frame.raw, '\0');
-      std::size_t n =
-          ZSTD_decompress(raw.data(), raw.size(), bytes.data() + at, frame.compressed);
+      std::size_t n = ZSTD_decompress(raw.data(), raw.size(), bytes.data() + at, frame.compressed);
       if (ZSTD_isError(n) || n != raw.size()) return {};
       entry.frames.push_back(std::move(raw));
       at += frame.compressed;
@@ -172,7 +171,7 @@ void mutate_words(std::string& raw, std::mt19937_64& random) {
     case 1: word = odd_number(random); break;
     case 2: word = load(place(8)); break;
     case 3: word += random() % 9 - 4; break;
-    case 4: word ^= (random() % 8) << 32; break;  // the element size of a list
+    case 4: word ^= (random() % 8) << 32; break;        // the element size of a list
     case 5: word += ((random() % 5) - 2) << 35; break;  // and how many there are
     default: {
       std::size_t width = std::size_t{1} << random() % 3, to = place(width);
@@ -195,11 +194,11 @@ void mutate_header(EntryHeader& header, std::mt19937_64& random) {
     case 6: header.type = static_cast<EntryType>(1 + random() % 6); break;
     default:
       if (header.kinds.empty() || random() % 2)
-        header.kinds.push_back({static_cast<Kind>(random() % 70),
-                                static_cast<std::uint32_t>(odd_number(random))});
+        header.kinds.push_back(
+            {static_cast<Kind>(random() % 70), static_cast<std::uint32_t>(odd_number(random))});
       else
-        header.kinds[random() % header.kinds.size()].count =
-            static_cast<std::uint32_t>(odd_number(random));
+        header.kinds[random() % header.kinds.size()].count = static_cast<std::uint32_t>(
+            odd_number(random));
   }
   if (header.kinds.size() > kMaxKinds) header.kinds.resize(kMaxKinds);
 }

@@ -36,10 +36,12 @@ Records snapshot() {
   script.add(cgroup_snapshot_record(40, kPod), DSE_CPU_NONE);
   script.add(cgroup_snapshot_record(41, "/other", 7), DSE_CPU_NONE);
   script.add(process_snapshot_record(make_task(1, "systemd", 0), "/lib/systemd/systemd",
-                                     {"/sbin/init", "splash"}), DSE_CPU_NONE);
+                                     {"/sbin/init", "splash"}),
+             DSE_CPU_NONE);
   script.add(process_snapshot_record(make_task(30, "bash"), "/bin/bash", {"-bash"}), DSE_CPU_NONE);
-  script.add(process_snapshot_record(in_container(35, "pause", 40, 0xF0002000), "/pause",
-                                     {"/pause"}), DSE_CPU_NONE);
+  script.add(
+      process_snapshot_record(in_container(35, "pause", 40, 0xF0002000), "/pause", {"/pause"}),
+      DSE_CPU_NONE);
   script.add(process_snapshot_record(make_task(2, "kthreadd", 0), "", {}), DSE_CPU_NONE);
   return script.records();
 }
@@ -73,8 +75,12 @@ void add_processes(Script& script) {
   script.add(exit_record(ls), 1);
   // Names that are not UTF-8, that would steer a terminal, and that JSON must escape.
   dse_task odd = make_task(60, "caf\xe9\x1b[1m", 30);
-  script.add(exec_record(odd, "/tmp/\xff\xfe\"\\\n", {"caf\xc3\xa9", "\xe9", "\x1b]0;x\x07", "\xc2\x9b"
-                                                      "2J", "tab\there"}), 2);
+  script.add(exec_record(odd, "/tmp/\xff\xfe\"\\\n",
+                         {"caf\xc3\xa9", "\xe9", "\x1b]0;x\x07",
+                          "\xc2\x9b"
+                          "2J",
+                          "tab\there"}),
+             2);
   script.add(exec_record(make_task(61, "cut", 999), "/bin/cut", {"cut"}, DSE_ARGS_CUT), 2);
   script.add(exec_record(make_task(62, "", 60), "", {}, DSE_ARGS_UNREAD), 2);
 }
@@ -157,9 +163,8 @@ int write(const std::string& path) {
   // The clock was set back by an hour.
   script.add(clock_record(1'795'357'977'000'000'000), DSE_CPU_NONE);
   for (std::uint32_t i = 0; i < 520; ++i) {
-    dse_socket_state body =
-        socket(i % 3 ? 2 : 10, (i + 1) * 0x9e3779b97f4a7c15, static_cast<int>(1 + i % 11),
-               static_cast<int>(1 + i % 7));
+    dse_socket_state body = socket(i % 3 ? 2 : 10, (i + 1) * 0x9e3779b97f4a7c15,
+                                   static_cast<int>(1 + i % 11), static_cast<int>(1 + i % 7));
     body.local_port = static_cast<std::uint16_t>(i * 37);
     body.remote_port = static_cast<std::uint16_t>(i * 7919);
     body.remote_address[15] = static_cast<std::uint8_t>(i);
@@ -171,10 +176,10 @@ int write(const std::string& path) {
   }
   const Records& all = script.records();
   auto at = [&](std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
-  auto status = write_capture(path, snapshot(),
-                              {Records(at(0), at(first)), Records(at(first), at(second)),
-                               Records(at(second), all.end())},
-                              FileSystem::host());
+  auto status = write_capture(
+      path, snapshot(),
+      {Records(at(0), at(first)), Records(at(first), at(second)), Records(at(second), all.end())},
+      FileSystem::host());
   if (status) return 0;
   std::fprintf(stderr, "%s\n", status.error().message().c_str());
   return 1;

@@ -62,8 +62,8 @@ TEST(flips, every_byte_with_all_points_watching) {
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     std::string flipped = bytes;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
-    auto lines =
-        events_of(std::make_unique<CaptureReader>(memory_byte_source(flipped, true), "test"));
+    auto lines = events_of(
+        std::make_unique<CaptureReader>(memory_byte_source(flipped, true), "test"));
     ASSERT_FALSE(lines.empty()) << "byte " << at;
     ASSERT_EQ(lines.back().substr(0, 6), "note: ") << "byte " << at;
   }

@@ -27,8 +27,9 @@ Records sockets(std::size_t count) {
     body.new_state = static_cast<std::uint8_t>(1 + random() % 12);
     for (auto& byte : body.local_address) byte = static_cast<std::uint8_t>(random());
     for (auto& byte : body.remote_address) byte = static_cast<std::uint8_t>(random());
-    script.add(socket_record(make_task(static_cast<std::uint32_t>(1 + random() % 100), "curl"), body),
-               static_cast<std::uint16_t>(random() % 4));
+    script.add(
+        socket_record(make_task(static_cast<std::uint32_t>(1 + random() % 100), "curl"), body),
+        static_cast<std::uint16_t>(random() % 4));
   }
   return script.records();
 }
@@ -117,8 +118,7 @@ TEST(lazy, only_the_blocks_with_a_wanted_kind_are_decompressed) {
   Records records = sockets(100);
   Script one;
   one.add(deliver_record(make_task(1, "a"), 15, 0));
-  std::string bytes =
-      capture_bytes({}, {records, one.records(), sockets(100), sockets(100)});
+  std::string bytes = capture_bytes({}, {records, one.records(), sockets(100), sockets(100)});
   Cost cost = read(bytes, "SignalDelivered", "sig.num");
   EXPECT_EQ(cost.frames, 1u);
   EXPECT_EQ(cost.events, 1u);

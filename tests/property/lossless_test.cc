@@ -140,9 +140,7 @@ TEST(lossless, empty_batches_and_an_empty_capture) {
   expect_lossless({{}, {}});
 }
 
-TEST(lossless, only_records_without_a_time) {
-  expect_lossless({{"", "x", "yy", ""}});
-}
+TEST(lossless, only_records_without_a_time) { expect_lossless({{"", "x", "yy", ""}}); }
 
 TEST(lossless, snapshots) {
   for (std::uint64_t seed = 400; seed < 410; ++seed) {

@@ -34,7 +34,8 @@ std::vector<std::byte> record(Kind kind, std::uint64_t time, std::uint64_t seq, 
   std::vector<std::byte> out(header.size);
   std::memcpy(out.data(), &header, sizeof(header));
   std::memcpy(out.data() + sizeof(header), &body, sizeof(body));
-  if (!tail.empty()) std::memcpy(out.data() + sizeof(header) + sizeof(body), tail.data(), tail.size());
+  if (!tail.empty())
+    std::memcpy(out.data() + sizeof(header) + sizeof(body), tail.data(), tail.size());
   return out;
 }
 
@@ -62,8 +63,12 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
     switch (random >> 61) {
       case 0: {
         std::string name = "/bin/x" + std::to_string(random >> 58 & 15);
-        std::string args = std::string("x\0", 2) + std::string(random >> 54 & 63, 'a') + std::to_string(number);
-        dse_process_exec body{pid, 0, 2, static_cast<std::uint32_t>(args.size()),
+        std::string args = std::string("x\0", 2) + std::string(random >> 54 & 63, 'a') +
+                           std::to_string(number);
+        dse_process_exec body{pid,
+                              0,
+                              2,
+                              static_cast<std::uint32_t>(args.size()),
                               static_cast<std::uint32_t>(name.size()),
                               static_cast<std::uint32_t>(args.size())};
         rows.append(record(DSE_PROCESS_EXEC, time, seq, cpu, pid, body, name + args), streams);
@@ -76,8 +81,8 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
       }
       case 2: {  // of no kind that anyone knows, or with a size that does not add up
         dse_clock_sample body{random};
-        auto raw = record(static_cast<Kind>(random & 1 ? 40 : DSE_PROCESS_EXEC), time, seq, cpu, pid,
-                          body);
+        auto raw = record(static_cast<Kind>(random & 1 ? 40 : DSE_PROCESS_EXEC), time, seq, cpu,
+                          pid, body);
         if (random & 2) raw.resize(random >> 55 & 31);
         rows.append(raw, streams);
         break;
@@ -92,8 +97,10 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
         break;
       }
       default: {
-        dse_signal_deliver body{random, static_cast<__s32>(random >> 58), 0,
-                                static_cast<__s32>(random >> 62) - 6, -1, 0, 0x84000000};
+        dse_signal_deliver body{random,    static_cast<__s32>(random >> 58),
+                                0,         static_cast<__s32>(random >> 62) - 6,
+                                -1,        0,
+                                0x84000000};
         rows.append(record(DSE_SIGNAL_DELIVER, time, seq, cpu, pid, body), streams);
       }
     }

@@ -41,8 +41,8 @@ TEST(dictionary, many_values_and_again_after_clear) {
     for (int i = 0; i < 5000; ++i) {
       std::string value(random() % 5, '\0');
       for (char& c : value) c = static_cast<char>(random() % 7);
-      auto [known, is_new] =
-          expected.try_emplace(value, static_cast<std::uint32_t>(expected.size()));
+      auto [known, is_new] = expected.try_emplace(value,
+                                                  static_cast<std::uint32_t>(expected.size()));
       ASSERT_EQ(dictionary.intern(value), known->second);
     }
     ASSERT_EQ(dictionary.size(), expected.size());

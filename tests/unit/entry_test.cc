@@ -106,19 +106,20 @@ TEST(entry, every_prefix_of_a_header_is_refused) {
 }
 
 TEST(entry, nonsense_under_a_right_checksum_is_refused) {
-  EXPECT_TRUE(forged(10, 3).ok());  // as it was: a block
+  EXPECT_TRUE(forged(10, 3).ok());    // as it was: a block
   EXPECT_TRUE(forged(10, 200).ok());  // a type from the future: readers pass it over
-  EXPECT_FALSE(forged(10, 5).ok());  // a trailer with frames
-  EXPECT_FALSE(forged(12, 3).ok());  // more frames than there is room for
+  EXPECT_FALSE(forged(10, 5).ok());   // a trailer with frames
+  EXPECT_FALSE(forged(12, 3).ok());   // more frames than there is room for
   EXPECT_FALSE(forged(15, 0xff).ok());
-  EXPECT_FALSE(forged(16, 3).ok());  // kinds
+  EXPECT_FALSE(forged(16, 3).ok());     // kinds
   EXPECT_FALSE(forged(23, 0xff).ok());  // inline segments
 }
 
 TEST(entry, another_version_is_refused_by_its_number) {
   auto header = forged(8, kFormatVersion + 1);
   ASSERT_FALSE(header.ok());
-  EXPECT_NE(header.error().message().find("format version 2"), std::string::npos) << header.error().message();
+  EXPECT_NE(header.error().message().find("format version 2"), std::string::npos)
+      << header.error().message();
 }
 
 TEST(entry, sizes_are_bounded_before_anything_is_allocated) {
@@ -138,7 +139,7 @@ TEST(entry, sizes_are_bounded_before_anything_is_allocated) {
 TEST(entry, empty_and_foreign_input) {
   for (const std::string& bytes :
        {std::string(8, '\0'), std::string("PK\3\4 something else entirely"),
-        std::string("\x5d\x2a\x4d\x18\0\0\0\0", 8),          // a frame of no bytes
+        std::string("\x5d\x2a\x4d\x18\0\0\0\0", 8),           // a frame of no bytes
         std::string("\x5d\x2a\x4d\x18\xff\xff\xff\xff", 8)})  // and of four gigabytes
     for (bool seekable : {true, false}) {
       SegmentReader reader(memory_byte_source(bytes, seekable), nullptr);
@@ -157,8 +158,8 @@ TEST(entry, entries_stay_where_they_were_written) {
     auto entry = reader.next();
     ASSERT_TRUE(entry.ok());
     if (!*entry) break;
-    places.emplace_back((*entry)->offset, (*entry)->header.header_bytes() +
-                                              (*entry)->header.body_bytes());
+    places.emplace_back((*entry)->offset,
+                        (*entry)->header.header_bytes() + (*entry)->header.body_bytes());
   }
   ASSERT_EQ(places.size(), 5u);
   auto part = [&](std::size_t i) { return bytes.substr(places[i].first, places[i].second); };

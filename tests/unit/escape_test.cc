@@ -89,11 +89,11 @@ TEST(escape, json) {
 }
 
 TEST(escape, json_of_bytes_that_only_look_like_utf8) {
-  EXPECT_EQ(json("\xc0\x80"), "\\udcc0\\udc80");              // overlong
+  EXPECT_EQ(json("\xc0\x80"), "\\udcc0\\udc80");  // overlong
   EXPECT_EQ(json("\xe0\x80\x80"), "\\udce0\\udc80\\udc80");
-  EXPECT_EQ(json("\xed\xb3\xbf"), "\\udced\\udcb3\\udcbf");   // a surrogate itself
+  EXPECT_EQ(json("\xed\xb3\xbf"), "\\udced\\udcb3\\udcbf");             // a surrogate itself
   EXPECT_EQ(json("\xf4\x90\x80\x80"), "\\udcf4\\udc90\\udc80\\udc80");  // beyond U+10FFFF
-  EXPECT_EQ(json("\xe2\x82"), "\\udce2\\udc82");              // cut
+  EXPECT_EQ(json("\xe2\x82"), "\\udce2\\udc82");                        // cut
   EXPECT_EQ(json("\xc3z"), "\\udcc3z");
   EXPECT_EQ(json("\xf0\x9f\x98"), "\\udcf0\\udc9f\\udc98");
 }
@@ -102,7 +102,9 @@ TEST(escape, text) {
   EXPECT_EQ(text("plain \"quoted\" \xc3\xa9"), "plain \"quoted\" \xc3\xa9");
   EXPECT_EQ(text("\x1b[2J\n\\"), "\\x1b[2J\\x0a\\x5c");
   EXPECT_EQ(text("\x7f"), "\\x7f");
-  EXPECT_EQ(text("\xc2\x9b" "2J"), "\\xc2\\x9b2J");  // CSI as one C1 character
+  EXPECT_EQ(text("\xc2\x9b"
+                 "2J"),
+            "\\xc2\\x9b2J");  // CSI as one C1 character
   EXPECT_EQ(text("\xc2\xa0"), "\xc2\xa0");
   EXPECT_EQ(text("\x9b\xff"), "\\x9b\\xff");
 }
@@ -110,8 +112,8 @@ TEST(escape, text) {
 TEST(escape, nothing_is_lost_and_nothing_steers_a_terminal) {
   std::mt19937_64 random(1);
   // Bytes that make up UTF-8, its near misses, and what is escaped.
-  const std::string alphabet("a\"\\\n\x1b\x7f\x80\x9b\xa0\xbf\xc0\xc2\xc3\xe0\xed\xef\xf0\xf4\xf5\xff\0",
-                             21);
+  const std::string alphabet(
+      "a\"\\\n\x1b\x7f\x80\x9b\xa0\xbf\xc0\xc2\xc3\xe0\xed\xef\xf0\xf4\xf5\xff\0", 21);
   for (int i = 0; i < 200'000; ++i) {
     std::string bytes(random() % 8, '\0');
     for (char& c : bytes)

@@ -21,7 +21,7 @@ enum class Call { open, write, fsync, ftruncate, rename, unlink };
 
 struct Fault {
   std::optional<Call> call = {};  // nothing: any call
-  int nth = -1;              // from 0; -1: never
+  int nth = -1;                   // from 0; -1: never
   int error = EIO;
   std::size_t bytes_before = 0;  // a write that fails half way takes these first
   bool for_good = false;         // all later calls fail too
@@ -147,9 +147,9 @@ void check_remains(const std::string& path, const Input& input, const dse::Statu
   // All that write() accepted is there; of what it refused, at most the last batch is there too, if
   // taking it back failed or there was nothing wrong with it.
   Records expected = written;
-  if (pruned) expected.erase(expected.begin(),
-                             expected.begin() + static_cast<std::ptrdiff_t>(
-                                                    std::min(one_segment.size(), written.size())));
+  if (pruned)
+    expected.erase(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                            one_segment.size(), written.size())));
   if (status) {
     EXPECT_TRUE(read == expected) << read.size() << " of " << expected.size();
     return;
@@ -164,8 +164,8 @@ void check_remains(const std::string& path, const Input& input, const dse::Statu
     ASSERT_TRUE(next.ok()) << next.error().message();
     Snapshot snapshot;
     snapshot.span = {1, 2, {}, {}};
-    dse::Status begun_again =
-        (*next)->begin_segment(test_info(), (*next)->first_record(), snapshot);
+    dse::Status begun_again = (*next)->begin_segment(test_info(), (*next)->first_record(),
+                                                     snapshot);
     EXPECT_TRUE(begun_again.ok()) << begun_again.error().message();
   }
 }
@@ -226,8 +226,8 @@ TEST(fault, a_torn_entry_is_taken_back) {
   Input input = make_input();
   for (int nth = 1;; ++nth) {
     TempDir dir;
-    FaultyFileSystem file_system({.call = Call::write, .nth = nth, .error = ENOSPC,
-                                  .bytes_before = 100});
+    FaultyFileSystem file_system(
+        {.call = Call::write, .nth = nth, .error = ENOSPC, .bytes_before = 100});
     dse::Status status = write_capture(dir / "c.dse", input.snapshot, input.batches, file_system);
     if (!file_system.fired) break;
     ASSERT_FALSE(status.ok());

@@ -49,9 +49,10 @@ TEST(ints, signed_columns_are_narrow_too) {
   EXPECT_EQ(expect_round_trip({negative(std::numeric_limits<std::int32_t>::min()),
                                std::numeric_limits<std::int32_t>::max()}),
             4u);
-  EXPECT_EQ(expect_round_trip({negative(std::numeric_limits<std::int64_t>::min()),
-                               static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())}),
-            1u);  // next to each other, unsigned
+  EXPECT_EQ(
+      expect_round_trip({negative(std::numeric_limits<std::int64_t>::min()),
+                         static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())}),
+      1u);  // next to each other, unsigned
 }
 
 TEST(ints, differences) {

@@ -535,8 +535,7 @@ TEST(container_event, a_pid_namespace_with_a_cgroup_of_its_own) {
     script.add(exit_record(init));
     auto got = containers(script);
     ASSERT_EQ(got.size(), 2u);
-    EXPECT_EQ(got[0]["container.id"],
-              own_cgroup ? "box" : "pidns-" + std::to_string(init.ns_pid));
+    EXPECT_EQ(got[0]["container.id"], own_cgroup ? "box" : "pidns-" + std::to_string(init.ns_pid));
     EXPECT_EQ(got[0]["container.runtime"], "unknown");
     EXPECT_EQ(got[1]["container.phase"], "exited");
   }

@@ -76,9 +76,8 @@ Record cgroup_record(std::uint16_t kind, const dse_task& task, std::uint64_t id,
                      std::string_view path, std::uint32_t hierarchy) {
   auto size = static_cast<std::uint32_t>(path.size());
   if (kind == DSE_CGROUP_ATTACH)
-    return make_record(kind, task,
-                       dse_cgroup_attach{id, hierarchy, task.pid, task.tid, task.vpid, 0, size},
-                       path);
+    return make_record(
+        kind, task, dse_cgroup_attach{id, hierarchy, task.pid, task.tid, task.vpid, 0, size}, path);
   // mkdir and rmdir have the same members.
   return make_record(kind, task, dse_cgroup_mkdir{id, 1, hierarchy, size}, path);
 }
@@ -124,9 +123,9 @@ Record process_snapshot_record(const dse_task& task, std::string_view exe,
 }
 
 Record cgroup_snapshot_record(std::uint64_t id, std::string_view path, std::uint32_t hierarchy) {
-  return make_record(
-      DSE_CGROUP_SNAPSHOT, dse_task{},
-      dse_cgroup_snapshot{id, hierarchy, static_cast<std::uint32_t>(path.size())}, path);
+  return make_record(DSE_CGROUP_SNAPSHOT, dse_task{},
+                     dse_cgroup_snapshot{id, hierarchy, static_cast<std::uint32_t>(path.size())},
+                     path);
 }
 
 dse_header header_of_record(std::string_view record) {
@@ -163,8 +162,7 @@ Script& Script::wait(std::uint64_t ns) {
 
 namespace {
 
-constexpr std::string_view kId =
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+constexpr std::string_view kId = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 }  // namespace
 
@@ -306,7 +304,8 @@ Record RandomRecords::next() {
   }
 
   header.cpu = static_cast<std::uint16_t>(below(4));
-  if (arbitrary && chance(3)) header.cpu = static_cast<std::uint16_t>(chance(50) ? 0xffff : random_());
+  if (arbitrary && chance(3))
+    header.cpu = static_cast<std::uint16_t>(chance(50) ? 0xffff : random_());
   std::uint64_t& seq = next_seq_[{header.kind, header.cpu}];
   if (chance(arbitrary ? 10 : 2)) seq = arbitrary ? wild_number() : seq + below(20);
   header.seq = seq++;
@@ -327,9 +326,8 @@ Records RandomRecords::snapshot(std::size_t count) {
   std::uint64_t seq[2] = {0, 0};
   while (records.size() < count) {
     bool cgroup = chance(50);
-    Record record =
-        of_kind(*kind_layout(Kind{cgroup ? std::uint16_t{DSE_CGROUP_SNAPSHOT}
-                                         : std::uint16_t{DSE_PROCESS_SNAPSHOT}}));
+    Record record = of_kind(*kind_layout(
+        Kind{cgroup ? std::uint16_t{DSE_CGROUP_SNAPSHOT} : std::uint16_t{DSE_PROCESS_SNAPSHOT}}));
     dse_header header = header_of_record(record);
     header.cpu = DSE_CPU_NONE;
     header.seq = seq[cgroup]++;
@@ -391,8 +389,8 @@ std::vector<Records> cut(const Records& records, std::size_t size) {
   std::vector<Records> runs;
   for (std::size_t at = 0; at < records.size(); at += size) {
     auto begin = records.begin() + static_cast<std::ptrdiff_t>(at);
-    runs.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(
-                                         std::min(size, records.size() - at)));
+    runs.emplace_back(begin,
+                      begin + static_cast<std::ptrdiff_t>(std::min(size, records.size() - at)));
   }
   return runs;
 }
@@ -481,7 +479,8 @@ std::string capture_bytes(const Records& snapshot, const std::vector<Records>& b
 }
 
 bool ReadBack::has_note(Note::What what) const {
-  return std::any_of(notes.begin(), notes.end(), [&](const Note& note) { return note.what == what; });
+  return std::any_of(notes.begin(), notes.end(),
+                     [&](const Note& note) { return note.what == what; });
 }
 
 std::string ReadBack::describe() const {

@@ -70,8 +70,7 @@ Record deliver_record(const dse_task& target, int signal, int code, std::uint64_
 Record clock_record(std::uint64_t real_ns);
 Record process_snapshot_record(const dse_task& task, std::string_view exe,
                                const std::vector<std::string>& args);
-Record cgroup_snapshot_record(std::uint64_t id, std::string_view path,
-                              std::uint32_t hierarchy = 0);
+Record cgroup_snapshot_record(std::uint64_t id, std::string_view path, std::uint32_t hierarchy = 0);
 
 dse_header header_of_record(std::string_view record);
 void set_header(Record& record, const dse_header& header);
