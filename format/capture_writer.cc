@@ -46,7 +46,9 @@ Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& 
   std::unique_ptr<CaptureWriter> writer(new CaptureWriter(options, place, fs));
   if (place == Place::directory) {
     std::error_code error;
-    std::filesystem::create_directories(path, error);
+    // Arguments of commands may hold secrets: what is recorded is for its owner alone.
+    if (std::filesystem::create_directories(path, error) && !error)
+      std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
     if (error)
       return Error(ErrorCode::io, "cannot create directory " + path + ": " + error.message());
     DSE_TRY_ASSIGN(writer->first_record_, next_record_number(path));

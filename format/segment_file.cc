@@ -25,7 +25,7 @@ Result<SegmentFile> SegmentFile::create(const std::string& path, FileSystem& fs)
     return Error(ErrorCode::io, path + " exists; remove it or choose another name");
   std::string open_path = path + kOpenSuffix;
   FileHandle file(
-      fs.open(open_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
+      fs.open(open_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     if (errno == EEXIST)
       return Error(ErrorCode::io, open_path +

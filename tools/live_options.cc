@@ -7,6 +7,7 @@
 #include "record/live_source.h"
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
+#include "tools/printer.h"
 
 namespace dse::tools {
 
@@ -25,7 +26,7 @@ void CaptureFlags::add_to(CLI::App& app) {
   app.add_option("--level", level, "zstd level, -7 to 19 [1]")->check(CLI::Range(-7, 19));
   app.add_option("--segment-size", segment_bytes, "begin a new file at this size [64MiB]")
       ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   app.add_option("--segment-time", segment_time, "begin a new file after this time [1h]");
   app.add_option("--keep", keep, "keep only the newest N files of a directory [all]");
 }

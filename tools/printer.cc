@@ -45,6 +45,18 @@ Result<std::vector<std::string>> parse_fields(const std::string& list,
 
 }  // namespace
 
+CLI::Validator at_least_one() {
+  return CLI::Validator(
+      [](std::string& text) {
+        bool digits = !text.empty() && text.size() < 20 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+        return digits && text.find_first_not_of('0') != std::string::npos
+                   ? std::string()
+                   : "'" + text + "' is not a number of 1 or more";
+      },
+      "N");
+}
+
 void EventOptions::add_to(CLI::App& app) {
   app.add_option("-o,--output", output,
                  "json (one object per line) or text; default: text on a "
@@ -58,7 +70,7 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_option("-S,--since", since,
                  "events from this time on: RFC 3339, +5s after the start, -10min before the end");
   app.add_option("-U,--until", until, "events up to this time");
-  app.add_option("-n,--limit", limit, "stop after this many events")->check(CLI::PositiveNumber);
+  app.add_option("-n,--limit", limit, "stop after this many events")->check(at_least_one());
   app.add_flag("--summary", summary, "counts instead of events");
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }

@@ -30,6 +30,9 @@ struct EventOptions {
   bool fields_given() const { return fields_option && fields_option->count() > 0; }
 };
 
+// For options that count: a whole number from 1 on.
+CLI::Validator at_least_one();
+
 // A time as the user gave it.
 struct TimeBound {
   enum class From { absolute, start, end };

@@ -7,6 +7,7 @@
 #include "tools/commands.h"
 #include "tools/exit_code.h"
 #include "tools/live_options.h"
+#include "tools/printer.h"
 #include "tools/stop_signal.h"
 #include "tools/terminal.h"
 
@@ -54,10 +55,10 @@ class StatusLine {
 void print_summary(const record::Account& account, const std::string& path) {
   clear_status();
   auto line = [](const char* label, const std::string& text) {
-    fmt::print(stderr, "{:<12} {}\n", label, text);
+    write_stderr(fmt::format("{:<12} {}\n", label, text));
   };
-  fmt::print(stderr, "recorded {} into {} ({})\n", human_duration(account.elapsed_ns),
-             path == "-" ? "standard output" : path, account.reason);
+  write_stderr(fmt::format("recorded {} into {} ({})\n", human_duration(account.elapsed_ns),
+             path == "-" ? "standard output" : path, account.reason));
   line("seen", human_count(total(account.seen)));
   line("recorded", human_count(account.records));
   line("lost", human_count(total(account.losses)));
@@ -130,10 +131,10 @@ Command add_record(CLI::App& app) {
       ->check(CLI::IsMember(replay::point_names()));
   options->live.add_to(*command);
   command->add_option("--max-events", options->max_events, "stop after this many records")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   command->add_option("--max-bytes", options->max_bytes, "stop when this much is written")
       ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one());
   command->add_option("--flush", options->flush, "write at least this often [1s]");
   options->capture.add_to(*command);
   command->add_flag("--fail-on-loss", options->fail_on_loss, "exit with 3 when records were lost");

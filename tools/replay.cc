@@ -102,7 +102,7 @@ int run(const Options& options) {
   int code = report_notes(source.notes());
   auto losses = source.losses();
   if (std::uint64_t lost = total(losses)) {
-    say("incomplete: the recorder lost " + human_count(lost) + " records:");
+    say("incomplete: of what was read, the recorder lost " + human_count(lost) + " records:");
     for (const std::string& line : describe_losses(losses)) say("  " + line);
     if (code == kOk && options.events.fail_on_loss) code = kLoss;
   }

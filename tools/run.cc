@@ -57,6 +57,9 @@ int run(const Options& options) {
   auto live = live_options(options.live, options.events.points);
   if (!live) return fail(live.error());
   live->low_latency = true;
+  if (options.tee == "-")
+    return fail({ErrorCode::usage,
+                 "--tee -: standard output already has the events; name a directory or a file"});
   std::optional<record::RecordingOptions> tee;
   if (!options.tee.empty()) {
     auto recording = recording_options(options.capture, options.tee);

@@ -26,6 +26,10 @@ StopSignalGuard::StopSignalGuard(std::function<void()> stop) : stop_(std::move(s
   sigemptyset(&act.sa_mask);
   ::sigaction(SIGINT, &act, nullptr);
   ::sigaction(SIGTERM, &act, nullptr);
+  // A terminal or ssh session that goes away; under nohup it is ignored and stays so.
+  struct sigaction former {};
+  ::sigaction(SIGHUP, nullptr, &former);
+  if (former.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &act, nullptr);
 }
 
 // The handler stays, so that a late signal does not kill what is already ending well.

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM: the first one ends the work cleanly, the second one at once.
+// SIGINT, SIGTERM and SIGHUP: the first one ends the work cleanly, the second one at once.
 #pragma once
 
 #include <functional>

@@ -22,12 +22,17 @@ bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 bool use_colour() { return stdout_is_terminal() && std::getenv("NO_COLOR") == nullptr; }
 
+void write_stderr(std::string_view text) {
+  // Where even that fails there is no one left to tell.
+  [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
 void say(const std::string& message) {
   clear_status();
   // File names and what a capture says of itself are not to be trusted.
   std::string safe;
   replay::append_text(message, safe);
-  fmt::print(stderr, "dse: {}\n", safe);
+  write_stderr("dse: " + safe + "\n");
 }
 
 int fail(const Error& error) {
@@ -50,14 +55,13 @@ Result<bool> write_stdout(std::string_view bytes) {
 
 void show_status(const std::string& line) {
   if (!stderr_is_terminal()) return;
-  fmt::print(stderr, "\r\x1b[K{}", line);
-  std::fflush(stderr);
+  write_stderr("\r\x1b[K" + line);
   status_shown = true;
 }
 
 void clear_status() {
   if (!status_shown) return;
-  fmt::print(stderr, "\r\x1b[K");
+  write_stderr("\r\x1b[K");
   status_shown = false;
 }
 

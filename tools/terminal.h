@@ -17,6 +17,8 @@ bool stderr_is_terminal();
 // Colour on standard output: a terminal, and no NO_COLOR in the environment.
 bool use_colour();
 
+// As it is, and whatever becomes of it: a broken standard error ends nothing.
+void write_stderr(std::string_view text);
 // "dse: …" on a line of its own; a status line that stands there is cleared first.
 void say(const std::string& message);
 // The error, and its exit code.
