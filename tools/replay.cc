@@ -35,20 +35,17 @@ class Extent final : public format::CaptureReader::Observer {
   std::uint64_t offset_ = 0;
 };
 
-// Reads the headers of what can be read twice.
-Result<std::uint64_t> end_of(const std::vector<std::string>& paths) {
+// Reads the headers of what can be read twice; `text` is the time that asks for it.
+Result<std::uint64_t> end_of(const std::vector<std::string>& paths, const std::string& text) {
   for (const std::string& path : paths) {
     std::error_code error;
-    if (!std::filesystem::is_directory(path, error) &&
-        !std::filesystem::is_regular_file(path, error) && std::filesystem::exists(path, error))
-      return Error(ErrorCode::usage,
-                   path +
-                       ": a time before the end needs a capture that can be read twice; give a "
-                       "file, +5s, or a time as 2026-11-22T15:32:56Z");
-    if (path == "-")
-      return Error(ErrorCode::usage,
-                   "standard input: a time before the end needs a capture that can be read twice; "
-                   "give a file, +5s, or a time as 2026-11-22T15:32:56Z");
+    bool once = path == "-" || (std::filesystem::exists(path, error) &&
+                                !std::filesystem::is_directory(path, error) &&
+                                !std::filesystem::is_regular_file(path, error));
+    if (once)
+      return Error(ErrorCode::usage, "'" + text + "': only a capture that can be read twice tells "
+                                     "its end beforehand; give a file, +5s, or a time as "
+                                     "2026-11-22T15:32:56Z");
   }
   Extent extent;
   DSE_TRY_ASSIGN(auto reader, format::CaptureReader::open(paths));
@@ -68,7 +65,8 @@ Status set_window(const EventOptions& options, const std::vector<std::string>& p
     return bound && bound->from == TimeBound::From::end;
   };
   if (before_end(since) || before_end(until)) {
-    DSE_TRY_ASSIGN(std::uint64_t end, end_of(paths));
+    DSE_TRY_ASSIGN(std::uint64_t end,
+                   end_of(paths, before_end(since) ? options.since : options.until));
     for (auto* bound : {&since, &until})
       if (before_end(*bound))
         *bound = TimeBound{TimeBound::From::absolute, end > (*bound)->ns ? end - (*bound)->ns : 0};

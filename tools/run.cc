@@ -25,11 +25,11 @@ struct Options {
 Status set_window(const EventOptions& options, replay::Session& session) {
   DSE_TRY_ASSIGN(auto since, parse_time_bound(options.since));
   DSE_TRY_ASSIGN(auto until, parse_time_bound(options.until));
-  for (const auto* bound : {&since, &until})
-    if (*bound && (*bound)->from == TimeBound::From::end)
-      return Error(
-          ErrorCode::usage,
-          "-S, -U: a time before the end makes no sense for a live run, which has none yet");
+  for (const auto& [bound, text] :
+       {std::pair(since, options.since), std::pair(until, options.until)})
+    if (bound && bound->from == TimeBound::From::end)
+      return Error(ErrorCode::usage,
+                   "'" + text + "' is before the end, and a live run has none yet");
   set_session_window(session, since, until);
   return {};
 }

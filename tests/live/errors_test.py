@@ -152,10 +152,19 @@ class Usage(Errors):
             with self.subTest(options=options):
                 self.refused(live.dse(*options), USAGE, *words)
 
-    def test_a_relative_time_needs_a_file(self):
-        with open(self.sample(), "rb") as capture:
-            result = live.dse("replay", "-", "-S", "+1s", stdin=capture.read())
-        self.refused(result, USAGE, "+1s")
+    def test_a_time_before_the_end_needs_a_file(self):
+        with open(self.sample(), "rb") as file:
+            capture = file.read()
+        self.refused(live.dse("replay", "-", "-S", "-1s", stdin=capture), USAGE, "-1s")
+        # From the start it works everywhere.
+        result = live.dse("replay", "-", "-S", "+0s", stdin=capture)
+        self.assertEqual(result.code, 0, result.err)
+        self.assertNotEqual(result.out, b"")
+
+    def test_a_broken_standard_error_ends_nothing(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([DSE, "replay", self.place("nope")], stderr=full, check=False)
+        self.assertEqual(done.returncode, IO)
 
 
 class Input(Errors):

@@ -84,6 +84,17 @@ class LiveEqualsOffline(live.Case):
     def test_text(self):
         self.check("c", "-o", "text")
 
+    def test_a_window_from_the_start(self):
+        seen = self.check("c", "-o", "json", "-S", "+300ms")
+        whole = live.run(OFFLINE, "replay", self.place("c"), "-o", "json")
+        self.assertTrue(whole.out.endswith(seen) and len(seen) <= len(whole.out))
+
+    def test_a_tee_has_more_than_is_shown(self):
+        self.record("c", "--summary")
+        result = live.run(OFFLINE, "replay", self.place("c"), "--point", "SignalDelivered",
+                          "--fields", "sig.sender.pid")
+        self.assertIn(b'"sender"', result.out)
+
     def test_fields(self):
         self.check("c", "-o", "json", "--fields",
                    "evt.num,evt.time,proc.pname,proc.args,sig.sender.name,sock.cookie,cgroup.path")
