@@ -184,9 +184,9 @@ std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std
   return out;
 }
 
-Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                     std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
-                     const std::function<void()>& meanwhile) {
+void take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
+                   std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
+                   const std::function<void()>& meanwhile) {
   constexpr std::uint64_t kPatience = 64;  // processes or cgroups: some milliseconds
   std::uint64_t seq = 0;
   std::size_t args_bytes = 0;
@@ -213,7 +213,7 @@ Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarc
                 streams);
   }
   seq = 0;
-  if (hierarchy.mount_point.empty()) return {};
+  if (hierarchy.mount_point.empty()) return;
   walk_cgroups(hierarchy.mount_point, "", [&](std::uint64_t id, const std::string& path) {
     if (seq % kPatience == kPatience - 1) meanwhile();
     dse_cgroup_snapshot body{};
@@ -224,7 +224,6 @@ Status take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarc
                             with_tail(std::as_bytes(std::span(&body, 1)), path, "")),
                 streams);
   });
-  return {};
 }
 
 }  // namespace dse::record

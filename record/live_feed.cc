@@ -289,8 +289,8 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
   add_hidden_processes(processes, snapshot.span.begin_time);
   format::StreamTable streams;
-  DSE_TRY(take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows, streams,
-                        [&] { drain_into_ready(); }));
+  take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows, streams,
+                [&] { drain_into_ready(); });
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 
