@@ -1,0 +1,171 @@
+#include "record/redact.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+namespace dse::record {
+namespace {
+
+constexpr std::string_view kInstead = "***";
+
+Error usage(const std::string& option, const std::string& value, const std::string& reason) {
+  return {ErrorCode::usage, fmt::format("{}: '{}': {}", option, value, reason)};
+}
+
+// The half-open range of bytes [begin, end).
+struct Span {
+  std::size_t begin, end;
+};
+
+// Appends what the matches of one pattern in `text` replace.
+void find_spans(const re2::RE2& pattern, std::string_view text, std::vector<Span>& spans) {
+  const re2::StringPiece piece(text.data(), text.size());
+  const int groups = pattern.NumberOfCapturingGroups();
+  std::vector<re2::StringPiece> found(static_cast<std::size_t>(groups) + 1);
+  auto add = [&](const re2::StringPiece& part) {
+    if (part.empty()) return;
+    auto begin = static_cast<std::size_t>(part.data() - text.data());
+    spans.push_back({begin, begin + part.size()});
+  };
+  std::size_t at = 0;
+  for (std::size_t matches = 0; at <= text.size(); ++matches) {
+    if (matches == Redactor::kMaxMatches) {
+      // Each search may look at all that is left, so their number is what keeps time linear.
+      spans.push_back({at, text.size()});
+      return;
+    }
+    if (!pattern.Match(piece, at, text.size(), re2::RE2::UNANCHORED, found.data(), groups + 1))
+      return;
+    bool caught = false;
+    for (std::size_t group = 1; group < found.size(); ++group) {
+      caught = caught || found[group].data() != nullptr;
+      add(found[group]);
+    }
+    if (!caught) add(found[0]);
+    at = static_cast<std::size_t>(found[0].data() - text.data()) + found[0].size();
+    if (found[0].empty()) ++at;
+  }
+}
+
+// Sorts, and makes one of those that overlap or meet: two "***" in a row would tell of two matches.
+void merge(std::vector<Span>& spans) {
+  std::sort(spans.begin(), spans.end(),
+            [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  std::size_t kept = 0;
+  for (const Span& span : spans) {
+    if (kept != 0 && span.begin <= spans[kept - 1].end)
+      spans[kept - 1].end = std::max(spans[kept - 1].end, span.end);
+    else
+      spans[kept++] = span;
+  }
+  spans.resize(kept);
+}
+
+// Appends what stands for `span`, which is of one or more strings of a block.
+void append_replaced(std::string_view span, std::string& out) {
+  for (bool first = true;; first = false) {
+    std::size_t end = span.find('\0');
+    bool last = end == std::string_view::npos;
+    // An empty piece at either side is no part of a string; one between two NULs is an empty string.
+    if (!span.substr(0, end).empty() || (!first && !last)) out += kInstead;
+    if (last) return;
+    out += '\0';
+    span.remove_prefix(end + 1);
+  }
+}
+
+// `block` with `spans`, which are merged, replaced.
+std::string replace(std::string_view block, const std::vector<Span>& spans) {
+  std::string out;
+  std::size_t at = 0;
+  for (const Span& span : spans) {
+    out += block.substr(at, span.begin - at);
+    append_replaced(block.substr(span.begin, span.end - span.begin), out);
+    at = span.end;
+  }
+  out += block.substr(at);
+  return out;
+}
+
+// Where the last string begins that has no NUL; the size of the block when there is none.
+std::size_t partial_string(std::string_view block) {
+  std::size_t last = block.rfind('\0');
+  return last == std::string_view::npos ? 0 : last + 1;
+}
+
+std::vector<Span> all_spans(const std::vector<std::shared_ptr<const re2::RE2>>& patterns,
+                            std::string_view block, bool cut) {
+  std::vector<Span> spans;
+  std::string shown(block);
+  std::replace(shown.begin(), shown.end(), '\0', ' ');
+  for (const auto& pattern : patterns) find_spans(*pattern, shown, spans);
+  if (cut && partial_string(block) < block.size())
+    spans.push_back({partial_string(block), block.size()});
+  merge(spans);
+  return spans;
+}
+
+}  // namespace
+
+Result<Redactor> Redactor::make(const std::vector<std::string>& patterns,
+                                const std::vector<std::string>& env) {
+  Redactor out;
+  for (const std::string& text : patterns) {
+    if (text.empty()) return usage("--redact", text, "an empty pattern finds nothing");
+    re2::RE2::Options options;
+    options.set_encoding(re2::RE2::Options::EncodingLatin1);
+    options.set_log_errors(false);
+    auto pattern = std::make_shared<const re2::RE2>(text, options);
+    if (!pattern->ok()) return usage("--redact", text, pattern->error());
+    // Searches go backwards too, and RE2 compiles that late: a failure then would leave secrets in.
+    if (pattern->ReverseProgramSize() < 0)
+      return usage("--redact", text, "the pattern is too large");
+    out.patterns_.push_back(std::move(pattern));
+  }
+  for (const std::string& name : env) {
+    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      return usage("--env", name, "not the name of an environment variable");
+    out.env_.push_back(name);
+  }
+  return out;
+}
+
+std::string Redactor::args(std::string_view block, bool cut) const {
+  if (!redacts() || block.empty()) return std::string(block);
+  return replace(block, all_spans(patterns_, block, cut));
+}
+
+std::string Redactor::env(std::string_view block, bool cut) const {
+  std::string kept;
+  std::vector<Span> values;
+  for (std::size_t at = 0; keeps_env() && at < block.size();) {
+    std::size_t end = std::min(block.find('\0', at), block.size());
+    std::string_view string = block.substr(at, end - at);
+    std::size_t equals = string.find('=');
+    if (equals != std::string_view::npos &&
+        std::find(env_.begin(), env_.end(), string.substr(0, equals)) != env_.end()) {
+      values.push_back({kept.size() + equals + 1, kept.size() + string.size()});
+      kept += block.substr(at, end + 1 - at);
+    }
+    at = end + 1;
+  }
+  if (!redacts() || kept.empty()) return kept;
+
+  // Both lists ascend: what of each span lies in a value. The names were asked for.
+  std::vector<Span> inside;
+  auto value = values.begin();
+  for (const Span& span : all_spans(patterns_, kept, cut)) {
+    while (value != values.end() && value->end <= span.begin) ++value;
+    for (auto touched = value; touched != values.end() && touched->begin < span.end; ++touched) {
+      Span part{std::max(span.begin, touched->begin), std::min(span.end, touched->end)};
+      if (part.begin < part.end) inside.push_back(part);
+    }
+  }
+  return replace(kept, inside);
+}
+
+std::string Redactor::text(std::string_view text) const { return args(text, false); }
+
+}  // namespace dse::record
