@@ -257,6 +257,61 @@ constexpr std::string_view kTcpStates[] = {
 constexpr std::string_view kGenerateResults[] = {"delivered", "ignored", "already_pending",
                                                  "overflow_fail", "lose_info"};
 
+constexpr std::string_view kCapabilities[] = {"CAP_CHOWN",
+                                              "CAP_DAC_OVERRIDE",
+                                              "CAP_DAC_READ_SEARCH",
+                                              "CAP_FOWNER",
+                                              "CAP_FSETID",
+                                              "CAP_KILL",
+                                              "CAP_SETGID",
+                                              "CAP_SETUID",
+                                              "CAP_SETPCAP",
+                                              "CAP_LINUX_IMMUTABLE",
+                                              "CAP_NET_BIND_SERVICE",
+                                              "CAP_NET_BROADCAST",
+                                              "CAP_NET_ADMIN",
+                                              "CAP_NET_RAW",
+                                              "CAP_IPC_LOCK",
+                                              "CAP_IPC_OWNER",
+                                              "CAP_SYS_MODULE",
+                                              "CAP_SYS_RAWIO",
+                                              "CAP_SYS_CHROOT",
+                                              "CAP_SYS_PTRACE",
+                                              "CAP_SYS_PACCT",
+                                              "CAP_SYS_ADMIN",
+                                              "CAP_SYS_BOOT",
+                                              "CAP_SYS_NICE",
+                                              "CAP_SYS_RESOURCE",
+                                              "CAP_SYS_TIME",
+                                              "CAP_SYS_TTY_CONFIG",
+                                              "CAP_MKNOD",
+                                              "CAP_LEASE",
+                                              "CAP_AUDIT_WRITE",
+                                              "CAP_AUDIT_CONTROL",
+                                              "CAP_SETFCAP",
+                                              "CAP_MAC_OVERRIDE",
+                                              "CAP_MAC_ADMIN",
+                                              "CAP_SYSLOG",
+                                              "CAP_WAKE_ALARM",
+                                              "CAP_BLOCK_SUSPEND",
+                                              "CAP_AUDIT_READ",
+                                              "CAP_PERFMON",
+                                              "CAP_BPF",
+                                              "CAP_CHECKPOINT_RESTORE"};
+
+// Terminals whose names count on from a first minor of a major.
+struct Terminals {
+  unsigned major, first, last;  // first and last minor
+  std::string_view name;
+};
+// Of major 204, which many drivers share, the two that are in use on servers and boards.
+constexpr Terminals kTerminals[] = {
+    {4, 0, 63, "tty"},           {4, 64, 255, "ttyS"},   {166, 0, 0xfffff, "ttyACM"},
+    {188, 0, 0xfffff, "ttyUSB"}, {204, 16, 31, "ttyAM"}, {204, 64, 77, "ttyAMA"},
+    {229, 0, 0xfffff, "hvc"},
+};
+constexpr unsigned kPtsMajor = 136, kPtsMajors = 8;  // UNIX98_PTY_SLAVE_MAJOR, 256 minors each
+
 constexpr std::string_view element(std::span<const std::string_view> names,
                                    std::size_t index) noexcept {
   return index < names.size() ? names[index] : std::string_view{};
@@ -362,6 +417,25 @@ std::string_view protocol_name(unsigned protocol) noexcept {
     case 262: return "mptcp";
     default: return "";
   }
+}
+
+std::string_view capability_name(unsigned bit) noexcept { return element(kCapabilities, bit); }
+
+std::string tty_name(std::uint32_t device) {
+  if (device == 0) return {};
+  const std::uint32_t major = (device >> 8) & 0xfff;
+  const std::uint32_t minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+  if (major >= kPtsMajor && major < kPtsMajor + kPtsMajors) {
+    return "pts/" + std::to_string((major - kPtsMajor) * 256 + minor);
+  }
+  if (major == 5 && minor == 0) return "tty";
+  if (major == 5 && minor == 1) return "console";
+  for (const Terminals& row : kTerminals) {
+    if (major == row.major && minor >= row.first && minor <= row.last) {
+      return std::string(row.name) + std::to_string(minor - row.first);
+    }
+  }
+  return std::to_string(major) + ':' + std::to_string(minor);
 }
 
 }  // namespace dse::replay

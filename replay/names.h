@@ -8,6 +8,7 @@
 // static storage and never dangles.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,5 +66,15 @@ std::string_view address_family_name(unsigned family) noexcept;
 // "tcp" (6), "udp" (17), "dccp" (33), "sctp" (132), "mptcp" (262): IPPROTO_* of
 // include/uapi/linux/in.h. "" for any other protocol.
 std::string_view protocol_name(unsigned protocol) noexcept;
+
+// "CAP_NET_RAW" (13): the capability behind a bit of a set, CAP_* of include/uapi/linux/capability.h,
+// up to CAP_CHECKPOINT_RESTORE (40). "" if unknown.
+std::string_view capability_name(unsigned bit) noexcept;
+
+// "pts/3", "tty1", "ttyS0": the terminal of a device number as tty_nr of /proc/PID/stat has it
+// (new_encode_dev: minor & 0xff | major << 8 | (minor & ~0xff) << 12), by the majors that
+// Documentation/admin-guide/devices.txt gives to terminals and serial ports. "" for 0, which is no
+// terminal; "MAJOR:MINOR" for what has no fixed name.
+std::string tty_name(std::uint32_t device);
 
 }  // namespace dse::replay

@@ -1,6 +1,7 @@
 #include "replay/names.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 
 #include <iterator>
 #include <set>
@@ -362,6 +363,59 @@ TEST(KernelEnums, Names) {
   EXPECT_EQ(protocol_name(132), "sctp");
   EXPECT_EQ(protocol_name(262), "mptcp");
   EXPECT_EQ(protocol_name(0), "");
+}
+
+// Against the header of the machine that builds, which may know fewer.
+TEST(CapabilityName, Names) {
+  EXPECT_EQ(capability_name(CAP_CHOWN), "CAP_CHOWN");
+  EXPECT_EQ(capability_name(CAP_KILL), "CAP_KILL");
+  EXPECT_EQ(capability_name(CAP_NET_RAW), "CAP_NET_RAW");
+  EXPECT_EQ(capability_name(CAP_SYS_MODULE), "CAP_SYS_MODULE");
+  EXPECT_EQ(capability_name(CAP_SYS_ADMIN), "CAP_SYS_ADMIN");
+  EXPECT_EQ(capability_name(CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE");
+  EXPECT_EQ(capability_name(CAP_SETFCAP), "CAP_SETFCAP");
+  EXPECT_EQ(capability_name(CAP_SYSLOG), "CAP_SYSLOG");
+  EXPECT_EQ(capability_name(CAP_AUDIT_READ), "CAP_AUDIT_READ");
+  EXPECT_EQ(capability_name(CAP_PERFMON), "CAP_PERFMON");
+  EXPECT_EQ(capability_name(CAP_BPF), "CAP_BPF");
+  EXPECT_EQ(capability_name(CAP_CHECKPOINT_RESTORE), "CAP_CHECKPOINT_RESTORE");
+  EXPECT_EQ(capability_name(41), "");
+  EXPECT_EQ(capability_name(4294967295u), "");
+  std::set<std::string_view> names;
+  for (unsigned bit = 0; bit <= 40; ++bit) {
+    EXPECT_TRUE(capability_name(bit).starts_with("CAP_")) << bit;
+    EXPECT_TRUE(names.insert(capability_name(bit)).second) << bit;
+  }
+}
+
+std::string tty(std::uint32_t major, std::uint32_t minor) {
+  return tty_name((minor & 0xff) | major << 8 | (minor & ~0xffu) << 12);
+}
+
+TEST(TtyName, Names) {
+  EXPECT_EQ(tty_name(0), "");
+  EXPECT_EQ(tty_name(34816), "pts/0");  // as /proc/PID/stat shows it
+  EXPECT_EQ(tty(136, 255), "pts/255");
+  EXPECT_EQ(tty(136, 256), "pts/256");
+  EXPECT_EQ(tty(136, 0xfffff), "pts/1048575");
+  EXPECT_EQ(tty(137, 1), "pts/257");
+  EXPECT_EQ(tty(143, 255), "pts/2047");
+  EXPECT_EQ(tty(144, 0), "144:0");
+  EXPECT_EQ(tty(4, 0), "tty0");
+  EXPECT_EQ(tty(4, 63), "tty63");
+  EXPECT_EQ(tty(4, 64), "ttyS0");
+  EXPECT_EQ(tty(4, 255), "ttyS191");
+  EXPECT_EQ(tty(5, 0), "tty");
+  EXPECT_EQ(tty(5, 1), "console");
+  EXPECT_EQ(tty(5, 2), "5:2");
+  EXPECT_EQ(tty(166, 0), "ttyACM0");
+  EXPECT_EQ(tty(188, 300), "ttyUSB300");
+  EXPECT_EQ(tty(204, 64), "ttyAMA0");
+  EXPECT_EQ(tty(204, 16), "ttyAM0");
+  EXPECT_EQ(tty(204, 5), "204:5");
+  EXPECT_EQ(tty(229, 7), "hvc7");
+  EXPECT_EQ(tty(0, 1), "0:1");
+  EXPECT_EQ(tty(4095, 0xfffff), "4095:1048575");
 }
 
 }  // namespace
