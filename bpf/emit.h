@@ -13,6 +13,7 @@
 
 /* Settings, fixed between open and load. */
 const volatile __u32 max_args SEC(".rodata") __weak = 131072; /* bytes of argv; <= 1 MiB */
+const volatile __u32 max_env SEC(".rodata") __weak = 0; /* bytes of the environment; <= 1 MiB */
 const volatile __u32 watermark SEC(".rodata") __weak = 1 << 20; /* bytes per CPU and wake-up */
 /* Index into css_set.subsys of the cgroup v1 hierarchy that holds the containers; -1: unified. */
 const volatile __s32 cgroup_subsys SEC(".rodata") __weak = -1;
@@ -45,7 +46,8 @@ struct {
 /*
  * Room to put a record of variable size together: one value per CPU, in a plain array because
  * per-CPU values are limited to 32 KiB. The recorder sets the number of values and their size:
- * sizeof(struct dse_header) + body + DSE_PATH_MAX + max_args + one page to keep the verifier happy.
+ * sizeof(struct dse_header) + the largest body + 4 * DSE_PATH_MAX + max_args + max_env, of which one
+ * DSE_PATH_MAX is there to keep the verifier happy.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -2,13 +2,15 @@
 /*
  * Signals: generate has the sender as current task and names the target; deliver has the receiver.
  * Both since 2.6.34. When a signal ends a process, what its threads are delivered is a SIGKILL
- * without siginfo.
+ * without siginfo; the exit code of the process tells by then which signal it was.
  */
 #include "emit.h"
 
 #define SI_USER 0
 #define SI_KERNEL 0x80
 #define SI_QUEUE -1
+#define SI_TIMER -2
+#define SI_MESGQ -3
 #define SI_TKILL -6
 #define SIGCHLD 17 /* on every architecture that has BPF JIT except mips, alpha, sparc, parisc */
 
@@ -17,6 +19,7 @@ struct siginfo_facts {
 	__s32 code;
 	__s32 pid;
 	__u32 uid;
+	__u64 value;
 };
 
 /*
@@ -39,11 +42,15 @@ static __always_inline struct siginfo_facts read_siginfo(int sig, struct kernel_
 	}
 	facts.error = info->si_errno;
 	facts.code = info->si_code;
-	if (facts.code == SI_USER || facts.code == SI_QUEUE || facts.code == SI_TKILL ||
-	    sig == SIGCHLD) {
+	if (facts.code == SI_USER || facts.code == SI_QUEUE || facts.code == SI_MESGQ ||
+	    facts.code == SI_TKILL || sig == SIGCHLD) {
 		facts.pid = info->_sifields._kill._pid;
 		facts.uid = info->_sifields._kill._uid;
 	}
+	if (facts.code == SI_QUEUE || facts.code == SI_MESGQ)
+		facts.value = (__u64)info->_sifields._rt._sigval.sival_ptr;
+	else if (facts.code == SI_TIMER)
+		facts.value = (__u64)info->_sifields._timer._sigval.sival_ptr;
 	return facts;
 }
 
@@ -75,6 +82,7 @@ int BPF_PROG(signal_generate, int sig, struct kernel_siginfo *info, struct task_
 	r->body.target_pid = task->tgid;
 	r->body.target_tid = task->pid;
 	r->body.target_vpid = vpid;
+	r->body.value = facts.value;
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }
@@ -101,6 +109,13 @@ int BPF_PROG(signal_deliver, int sig, struct kernel_siginfo *info, struct k_siga
 	r->body.info_pid = facts.pid;
 	r->body.info_uid = facts.uid;
 	r->body.flags = action->sa.sa_flags;
+	r->body.value = facts.value;
+	struct signal_struct *signal = bpf_get_current_task_btf()->signal;
+	bool group_exit = signal->flags & SIGNAL_GROUP_EXIT;
+	r->body.group_exit = group_exit ? signal->group_exit_code : 0;
+	r->body.exit_flags = group_exit ? DSE_DELIVER_GROUP_EXIT : 0;
+	if (bpf_core_field_exists(signal->group_exec_task) && signal->group_exec_task)
+		r->body.exit_flags |= DSE_DELIVER_GROUP_EXEC;
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }

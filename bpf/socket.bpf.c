@@ -3,34 +3,61 @@
  * Sockets: inet_sock_set_state, since 4.16, fires for every state change of TCP, MPTCP, DCCP and
  * SCTP sockets. The current task is whoever the softirq interrupted, not always the owner.
  */
-#include "emit.h"
+#include "owner.h"
 
 struct socket_record {
 	struct dse_header header;
 	struct dse_socket_state body;
 };
 
-static __always_inline void fill_addresses(struct dse_socket_state *out, const struct sock *sk,
-					   __be32 local4)
-{
-	__u32 *local = (__u32 *)out->local_address;
-	__u32 *remote = (__u32 *)out->remote_address;
+#define TCP_SYN_SENT 2
+#define TCP_LISTEN 10
 
-	if (sk->__sk_common.skc_family == AF_INET6) {
-		local[0] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[0];
-		local[1] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[1];
-		local[2] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2];
-		local[3] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
-		remote[0] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[0];
-		remote[1] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[1];
-		remote[2] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[2];
-		remote[3] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[3];
+/* What is noted with the socket, brought up to date; NULL when the kernel has no memory for it. */
+static __always_inline struct owner *owner_of(struct sock *sk, __u64 cookie, int new_state,
+					      __u64 now)
+{
+	struct owner *owner = bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!owner)
+		return NULL;
+	if (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN) {
+		/* In the system call of the one who asks for it. */
+		set_owner(owner, bpf_get_current_task_btf(),
+			  new_state == TCP_LISTEN ? DSE_OWNER_LISTEN : DSE_OWNER_CONNECT);
+		owner->cookie = cookie;
+		owner->born_ns = now;
+		owner->since_ns = 0;
+	} else if (owner->cookie == 0) {
+		owner->cookie = cookie;
+	} else if (owner->cookie != cookie) {
+		owner->cookie = cookie;
+		owner->born_ns = now;
+		owner->since_ns = 0;
+		if (owner->source != DSE_OWNER_UNKNOWN)
+			owner->source = DSE_OWNER_ACCEPT;
+	}
+	return owner;
+}
+
+static __always_inline void fill_owner(struct dse_socket_state *out, const struct owner *owner)
+{
+	if (!owner) {
+		out->born_ns = out->since_ns = out->owner_start_time_ns = out->owner_cgroup_id = 0;
+		out->owner_pid = out->owner_uid = out->owner_ns_pid = out->owner_source = 0;
+		((__u64 *)out->owner_comm)[0] = ((__u64 *)out->owner_comm)[1] = 0;
 		return;
 	}
-	local[0] = local4;
-	local[1] = local[2] = local[3] = 0;
-	remote[0] = sk->__sk_common.skc_daddr;
-	remote[1] = remote[2] = remote[3] = 0;
+	out->born_ns = owner->born_ns;
+	out->since_ns = owner->since_ns;
+	out->owner_start_time_ns = owner->start_time_ns;
+	out->owner_cgroup_id = owner->cgroup_id;
+	out->owner_pid = owner->pid;
+	out->owner_uid = owner->uid;
+	out->owner_ns_pid = owner->ns_pid;
+	out->owner_source = owner->source;
+	((__u64 *)out->owner_comm)[0] = ((__u64 *)owner->comm)[0];
+	((__u64 *)out->owner_comm)[1] = ((__u64 *)owner->comm)[1];
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -50,14 +77,28 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	__be16 local_port;
 	__be32 local4;
+	r->body.bytes_sent = r->body.bytes_received = 0;
+	r->body.segments_sent = r->body.segments_received = 0;
+	r->body.retransmitted = r->body.srtt_us = 0;
 	if (tcp) {
+		r->body.bytes_sent = tcp->bytes_sent;
+		r->body.bytes_received = tcp->bytes_received;
+		r->body.segments_sent = tcp->segs_out;
+		r->body.segments_received = tcp->segs_in;
+		r->body.retransmitted = tcp->total_retrans;
+		r->body.srtt_us = tcp->srtt_us >> 3; /* kept in eighths */
 		local_port = tcp->inet_conn.icsk_inet.inet_sport;
 		local4 = tcp->inet_conn.icsk_inet.inet_saddr;
 	} else {
 		local_port = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
 		local4 = BPF_CORE_READ((struct inet_sock *)sk, inet_saddr);
 	}
-	r->body.cookie = bpf_get_socket_cookie(sk);
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct owner *owner = owner_of(sk, cookie, new_state, r->header.time_ns);
+	fill_owner(&r->body, owner);
+	if (owner)
+		owner->since_ns = r->header.time_ns;
+	r->body.cookie = cookie;
 	r->body.netns = sk->__sk_common.skc_net.net->ns.inum;
 	r->body.family = sk->__sk_common.skc_family;
 	r->body.protocol = sk->sk_protocol;
@@ -66,7 +107,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	r->body.type = sk->sk_type;
 	r->body.old_state = old_state;
 	r->body.new_state = new_state;
-	fill_addresses(&r->body, sk, local4);
+	fill_addresses(r->body.local_address, r->body.remote_address, sk, local4);
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }

@@ -82,10 +82,12 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
     auto data = strings.getBytes();
     bytes = {reinterpret_cast<const char*>(data.begin()), data.size()};
   }));
-  if (count == 0 && rows != 0 && bytes.empty() && fixed_size == 0) {
+  if (count == 0 && rows != 0 && bytes.empty()) {
     // A column that did not exist yet when the capture was made.
+    static constexpr char kZeros[16] = {};
+    if (fixed_size > sizeof(kZeros)) return damaged("a column without values");
     out.index.assign(rows, 0);
-    out.values.assign(1, std::string_view("", 0));
+    out.values.assign(1, std::string_view(kZeros, fixed_size));
     return out;
   }
   if (count > rows) return damaged("a dictionary has more values than its column has rows");

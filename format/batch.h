@@ -90,9 +90,10 @@ class Batch {
   // Set when this is the snapshot at the start of a segment.
   const std::optional<SnapshotInfo>& snapshot() const;
 
-  // Gives back every record in arrival order, byte for byte as it was appended. The span is valid
-  // during the call.
+  // Gives back every record in arrival order, byte for byte as it was appended. `abi_version` is that
+  // of the segment: what newer versions add is left out. The span is valid during the call.
   Status for_each_record(
+      unsigned abi_version,
       const std::function<Status(std::span<const std::byte> record)>& visit) const;
 
   struct Impl;

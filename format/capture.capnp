@@ -105,6 +105,8 @@ struct ProcessFork {
   childTid @4 :Ints $column(abi = u32, doc = "thread id of the child");
   childVpid @5 :Ints $column(abi = u32, doc = "process id of the child in its own pid namespace");
   childNsPid @6 :Ints $column(abi = u32, doc = "inode number of the child's pid namespace");
+  childPpid @7 :Ints $column(abi = u32, doc = "process id of the child's parent; not the caller's under CLONE_PARENT", since = 2);
+  childNsUser @8 :Ints $column(abi = u32, doc = "inode number of the child's user namespace", since = 2);
 }
 
 struct ProcessExec {
@@ -115,6 +117,22 @@ struct ProcessExec {
   argsTotal @4 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
   filename @5 :Strings $column(abi = bytes, doc = "path as passed to execve");
   args @6 :Strings $column(abi = bytes, doc = "argument block: each argument ends with a NUL");
+  exeIno @7 :Ints $column(abi = u64, doc = "inode number of the executable", since = 2);
+  capInheritable @8 :Ints $column(abi = u64, doc = "capabilities of the thread, bit by number", since = 2);
+  capPermitted @9 :Ints $column(abi = u64, doc = "likewise", since = 2);
+  capEffective @10 :Ints $column(abi = u64, doc = "likewise", since = 2);
+  exeDev @11 :Ints $column(abi = u32, doc = "device of the executable: major << 20 | minor", since = 2);
+  exeMount @12 :Ints $column(abi = u32, doc = "mount id, as in /proc/PID/mountinfo", since = 2);
+  exeMode @13 :Ints $column(abi = u32, doc = "st_mode of the executable", since = 2);
+  exeUid @14 :Ints $column(abi = u32, doc = "owner of the executable", since = 2);
+  exeFlags @15 :Ints $column(abi = u32, doc = "bit 0: memfd; 1: deleted; 2: upper layer of an overlay; 3: interpreter of a script; 4: path cut; 5: cwd cut", since = 2);
+  session @16 :Ints $column(abi = u32, doc = "session id", since = 2);
+  loginUid @17 :Ints $column(abi = u32, doc = "login user id; 4294967295: none", since = 2);
+  tty @18 :Ints $column(abi = u32, doc = "controlling terminal, as /proc/PID/stat has it; 0: none", since = 2);
+  exepath @19 :Strings $column(abi = bytes, doc = "path of the executable, from the root of its mount namespace", since = 2);
+  interp @20 :Strings $column(abi = bytes, doc = "path of the interpreter as the script names it", since = 2);
+  cwd @21 :Strings $column(abi = bytes, doc = "working directory", since = 2);
+  env @22 :Strings $column(abi = bytes, doc = "what of the environment is kept: KEY=VALUE, each ends with a NUL", since = 2);
 }
 
 struct ProcessExit {
@@ -122,6 +140,8 @@ struct ProcessExit {
   startTime @1 :Ints $column(abi = u64, unit = "ns", doc = "start of the thread, boot time");
   status @2 :Ints $column(abi = u32, doc = "as waitpid(2) has it: code << 8 | core << 7 | signal");
   flags @3 :Ints $column(abi = u32, doc = "bit 0: the last thread of its process");
+  reaperPid @4 :Ints $column(abi = u32, doc = "of the last thread: who inherits the children; 0: not known", since = 2);
+  maxRss @5 :Ints $column(abi = u32, unit = "pages", doc = "of the last thread: most memory that was ever resident", since = 2);
 }
 
 struct CgroupMkdir {
@@ -164,6 +184,21 @@ struct SocketState {
   newState @9 :Ints $column(abi = u8, doc = "TCP state after");
   localAddress @10 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
   remoteAddress @11 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
+  born @12 :Ints $column(abi = u64, unit = "ns", doc = "boot time of connect, listen or the handshake; 0: not seen", since = 2);
+  since @13 :Ints $column(abi = u64, unit = "ns", doc = "boot time of the change to the old state; 0: not seen", since = 2);
+  ownerStartTime @14 :Ints $column(abi = u64, unit = "ns", doc = "start of the owner, boot time", since = 2);
+  ownerCgroupId @15 :Ints $column(abi = u64, doc = "cgroup id of the owner", since = 2);
+  bytesSent @16 :Ints $column(abi = u64, unit = "bytes", doc = "payload sent, retransmissions included", since = 2);
+  bytesReceived @17 :Ints $column(abi = u64, unit = "bytes", doc = "payload received", since = 2);
+  segmentsSent @18 :Ints $column(abi = u32, doc = "TCP segments sent", since = 2);
+  segmentsReceived @19 :Ints $column(abi = u32, doc = "TCP segments received", since = 2);
+  retransmitted @20 :Ints $column(abi = u32, doc = "TCP segments sent again", since = 2);
+  srtt @21 :Ints $column(abi = u32, unit = "us", doc = "smoothed round trip time; 0: none", since = 2);
+  ownerPid @22 :Ints $column(abi = u32, doc = "process id of the owner; 0: not known", since = 2);
+  ownerUid @23 :Ints $column(abi = u32, doc = "real user id of the owner", since = 2);
+  ownerNsPid @24 :Ints $column(abi = u32, doc = "inode number of the owner's pid namespace", since = 2);
+  ownerSource @25 :Ints $column(abi = u32, doc = "0 unknown, 1 connect, 2 listen, 3 accept, 4 snapshot", since = 2);
+  ownerComm @26 :Strings $column(abi = fixed, size = 16, doc = "name of the owner, padded with zeros", since = 2);
 }
 
 struct SignalGenerate {
@@ -178,6 +213,7 @@ struct SignalGenerate {
   targetPid @8 :Ints $column(abi = u32, doc = "process id of the target");
   targetTid @9 :Ints $column(abi = u32, doc = "thread id of the target");
   targetVpid @10 :Ints $column(abi = u32, doc = "process id of the target in its own pid namespace");
+  value @11 :Ints $column(abi = u64, doc = "sigval, where the code has one", since = 2);
 }
 
 struct SignalDeliver {
@@ -189,6 +225,9 @@ struct SignalDeliver {
   infoPid @5 :Ints $column(abi = s32, doc = "si_pid, where the code has one, as the receiver sees it");
   infoUid @6 :Ints $column(abi = u32, doc = "si_uid, likewise");
   flags @7 :Ints $column(abi = u32, doc = "sa_flags");
+  value @8 :Ints $column(abi = u64, doc = "sigval, where the code has one", since = 2);
+  groupExit @9 :Ints $column(abi = u32, doc = "why the process is ending, as waitpid(2) has it", since = 2);
+  exitFlags @10 :Ints $column(abi = u32, doc = "bit 0: the process is ending; bit 1: another thread executes a program", since = 2);
 }
 
 struct ClockSample {
@@ -202,6 +241,20 @@ struct ProcessSnapshot {
   argsTotal @2 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
   exe @3 :Strings $column(abi = bytes, doc = "path of the executable");
   args @4 :Strings $column(abi = bytes, doc = "argument block: each argument ends with a NUL");
+  exeIno @5 :Ints $column(abi = u64, doc = "inode number of the executable", since = 2);
+  capInheritable @6 :Ints $column(abi = u64, doc = "capabilities of the thread, bit by number", since = 2);
+  capPermitted @7 :Ints $column(abi = u64, doc = "likewise", since = 2);
+  capEffective @8 :Ints $column(abi = u64, doc = "likewise", since = 2);
+  exeDev @9 :Ints $column(abi = u32, doc = "device of the executable: major << 20 | minor", since = 2);
+  exeMount @10 :Ints $column(abi = u32, doc = "mount id, as in /proc/PID/mountinfo", since = 2);
+  exeMode @11 :Ints $column(abi = u32, doc = "st_mode of the executable", since = 2);
+  exeUid @12 :Ints $column(abi = u32, doc = "owner of the executable", since = 2);
+  exeFlags @13 :Ints $column(abi = u32, doc = "bit 0: memfd; 1: deleted; 2: upper layer of an overlay; 3: interpreter of a script; 4: path cut; 5: cwd cut", since = 2);
+  session @14 :Ints $column(abi = u32, doc = "session id", since = 2);
+  loginUid @15 :Ints $column(abi = u32, doc = "login user id; 4294967295: none", since = 2);
+  tty @16 :Ints $column(abi = u32, doc = "controlling terminal, as /proc/PID/stat has it; 0: none", since = 2);
+  cwd @17 :Strings $column(abi = bytes, doc = "working directory", since = 2);
+  env @18 :Strings $column(abi = bytes, doc = "what of the environment is kept: KEY=VALUE, each ends with a NUL", since = 2);
 }
 
 struct CgroupSnapshot {
@@ -209,6 +262,86 @@ struct CgroupSnapshot {
   id @1 :Ints $column(abi = u64, doc = "cgroup id");
   hierarchy @2 :Ints $column(abi = u32, doc = "hierarchy id; 0: unified");
   path @3 :Strings $column(abi = bytes, doc = "full path in its hierarchy");
+}
+
+struct ProcessExecFail {
+  # An exec that failed.
+  common @0 :Common;
+  error @1 :Ints $column(abi = s32, doc = "errno");
+  flags @2 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: a page of them could not be read");
+  argsCount @3 :Ints $column(abi = u32, doc = "arguments that were passed, as far as they were counted");
+  dirfd @4 :Ints $column(abi = s32, doc = "of execveat; AT_FDCWD (-100) of execve");
+  atFlags @5 :Ints $column(abi = u32, doc = "AT_* flags of execveat");
+  filename @6 :Strings $column(abi = bytes, doc = "path as passed");
+  args @7 :Strings $column(abi = bytes, doc = "arguments, each ends with a NUL");
+  cwd @8 :Strings $column(abi = bytes, doc = "working directory");
+}
+
+struct SocketSnapshot {
+  # A TCP socket that existed when recording began.
+  common @0 :Common;
+  cookie @1 :Ints $column(abi = u64, doc = "socket cookie");
+  ownerStartTime @2 :Ints $column(abi = u64, unit = "ns", doc = "start of the owner, boot time");
+  ownerCgroupId @3 :Ints $column(abi = u64, doc = "cgroup id of the owner");
+  ownerPid @4 :Ints $column(abi = u32, doc = "process id of the owner");
+  ownerUid @5 :Ints $column(abi = u32, doc = "real user id of the owner");
+  ownerNsPid @6 :Ints $column(abi = u32, doc = "inode number of the owner's pid namespace");
+  ownerSource @7 :Ints $column(abi = u32, doc = "as in SocketState");
+  family @8 :Ints $column(abi = u16, doc = "address family");
+  protocol @9 :Ints $column(abi = u16, doc = "IP protocol number");
+  localPort @10 :Ints $column(abi = u16, doc = "local port");
+  remotePort @11 :Ints $column(abi = u16, doc = "remote port");
+  state @12 :Ints $column(abi = u32, doc = "TCP state");
+  netns @13 :Ints $column(abi = u32, doc = "inode number of the socket's network namespace");
+  localAddress @14 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
+  remoteAddress @15 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
+  ownerComm @16 :Strings $column(abi = fixed, size = 16, doc = "name of the owner, padded with zeros");
+}
+
+struct ContainerMetadata {
+  # What a runtime says of a container; missing is empty.
+  common @0 :Common;
+  path @1 :Strings $column(abi = bytes, doc = "path of the container's cgroup");
+  id @2 :Strings $column(abi = bytes, doc = "container id");
+  source @3 :Strings $column(abi = bytes, doc = "where this comes from");
+  name @4 :Strings $column(abi = bytes, doc = "name");
+  image @5 :Strings $column(abi = bytes, doc = "image");
+  imageDigest @6 :Strings $column(abi = bytes, doc = "digest of the image");
+  podName @7 :Strings $column(abi = bytes, doc = "Kubernetes pod");
+  podNamespace @8 :Strings $column(abi = bytes, doc = "namespace of the pod");
+  podUid @9 :Strings $column(abi = bytes, doc = "uid of the pod");
+  labels @10 :Strings $column(abi = bytes, doc = "KEY=VALUE, each ends with a NUL");
+}
+
+struct ObserverSample {
+  # What the recorder costs: totals since it started, unless said otherwise.
+  common @0 :Common;
+  user @1 :Ints $column(abi = u64, unit = "ns", doc = "CPU time in user mode");
+  system @2 :Ints $column(abi = u64, unit = "ns", doc = "CPU time in the kernel");
+  rss @3 :Ints $column(abi = u64, unit = "bytes", doc = "resident now");
+  peakRss @4 :Ints $column(abi = u64, unit = "bytes", doc = "resident at most");
+  minorFaults @5 :Ints $column(abi = u64, doc = "page faults without a disk");
+  majorFaults @6 :Ints $column(abi = u64, doc = "page faults with one");
+  voluntarySwitches @7 :Ints $column(abi = u64, doc = "times it went to sleep");
+  involuntarySwitches @8 :Ints $column(abi = u64, doc = "times it was put aside");
+  ringBytes @9 :Ints $column(abi = u64, unit = "bytes", doc = "capacity of the ring of one CPU");
+  ringPeak @10 :Ints $column(abi = u64, unit = "bytes", doc = "fullest ring since the sample before");
+  records @11 :Ints $column(abi = u64, doc = "taken out of the rings");
+  blocks @12 :Ints $column(abi = u64, doc = "written");
+  bytes @13 :Ints $column(abi = u64, unit = "bytes", doc = "written");
+}
+
+struct ProgramSample {
+  # What the program of one record kind costs: totals since recording started.
+  common @0 :Common;
+  runs @1 :Ints $column(abi = u64, doc = "how often it ran");
+  ringFull @2 :Ints $column(abi = u64, doc = "of them without room in the ring");
+  busy @3 :Ints $column(abi = u64, doc = "not run, because the CPU was inside it");
+  measuredRuns @4 :Ints $column(abi = u64, doc = "of them timed");
+  measured @5 :Ints $column(abi = u64, unit = "ns", doc = "run time of those");
+  window @6 :Ints $column(abi = u64, unit = "ns", doc = "how long it was timed");
+  program @7 :Ints $column(abi = u32, doc = "record kind");
+  reserved @8 :Ints $column(abi = u32, doc = "zero");
 }
 
 # ---- blocks --------------------------------------------------------------------------------------
@@ -251,6 +384,11 @@ struct Block {
   clockSample @17 :ClockSample $kind(16);
   processSnapshot @18 :ProcessSnapshot $kind(17);
   cgroupSnapshot @19 :CgroupSnapshot $kind(18);
+  processExecFail @20 :ProcessExecFail $kind(10);
+  socketSnapshot @21 :SocketSnapshot $kind(19);
+  containerMetadata @22 :ContainerMetadata $kind(20);
+  observerSample @23 :ObserverSample $kind(21);
+  programSample @24 :ProgramSample $kind(22);
 }
 
 # ---- the entries of a segment --------------------------------------------------------------------
@@ -291,7 +429,7 @@ struct Snapshot {
   endTime @1 :UInt64;
   beginStreams @2 :List(Stream);  # sequence numbers at beginTime
   endStreams @3 :List(Stream);    # and at endTime
-  rows @4 :Block;             # of kinds process_snapshot and cgroup_snapshot; not numbered
+  rows @4 :Block;             # of the snapshot kinds and container_metadata; not numbered
 }
 
 struct Loss {

@@ -50,6 +50,7 @@ TableLayout read_table(capnp::StructSchema schema, std::string name) {
       column.size = abi_size(column.abi, spec.getSize());
       column.offset = table.fixed_size;
       column.field = field.getIndex();
+      column.since = spec.getSince();
       table.fixed_size += column.size;
       table.columns.push_back(std::move(column));
     }
@@ -82,6 +83,17 @@ int TableLayout::column(std::string_view wanted) const {
   for (std::size_t i = 0; i < columns.size(); ++i)
     if (columns[i].name == wanted) return static_cast<int>(i);
   return -1;
+}
+
+std::size_t TableLayout::columns_at(unsigned abi_version) const {
+  std::size_t n = 0;
+  while (n < columns.size() && columns[n].since <= abi_version) ++n;
+  return n;
+}
+
+std::uint32_t TableLayout::fixed_size_at(unsigned abi_version) const {
+  std::size_t n = columns_at(abi_version);
+  return n < columns.size() ? columns[n].offset : fixed_size;
 }
 
 std::span<const TableLayout> all_kind_layouts() { return kinds(); }

@@ -24,6 +24,7 @@ struct ColumnLayout {
   std::uint32_t size;    // bytes in the fixed body (4 for the size of `bytes`)
   std::uint32_t offset;  // in the fixed body
   unsigned field;        // index of the field in its schema struct
+  unsigned since;        // the version of bpf/abi.h that brought it
 
   bool is_string() const { return abi == Abi::fixed || abi == Abi::bytes; }
 };
@@ -38,6 +39,10 @@ struct TableLayout {
 
   // Index into `columns`; -1 when there is none of that name.
   int column(std::string_view name) const;
+  // Bytes of the fixed body, and its columns, in records of an older version of bpf/abi.h. Later
+  // versions only add to the end.
+  std::uint32_t fixed_size_at(unsigned abi_version) const;
+  std::size_t columns_at(unsigned abi_version) const;
 };
 
 // Both live as long as the program. kind_layout: nullptr for an unknown kind.

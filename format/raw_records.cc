@@ -42,11 +42,12 @@ Result<OpenTable> open_table(const Table& table, bool common) {
   return open;
 }
 
-// Writes the fixed body of a row to `out`, and its variable parts to the end of `tail`.
-void put_row(const OpenTable& open, std::uint32_t row, std::byte* out,
+// Writes the first `count` columns of a row to the fixed body `out`, and their variable parts to the
+// end of `tail`.
+void put_row(const OpenTable& open, std::uint32_t row, std::size_t count, std::byte* out,
              std::vector<std::byte>* tail) {
   const auto& columns = open.table->layout().columns;
-  for (unsigned i = 0; i < columns.size(); ++i) {
+  for (unsigned i = 0; i < count; ++i) {
     std::byte* to = out + columns[i].offset;
     if (columns[i].abi == Abi::fixed) {
       std::memcpy(to, open.strings[i][row].data(), columns[i].size);
@@ -94,6 +95,7 @@ class Sequences {
 }  // namespace
 
 Status Batch::for_each_record(
+    unsigned abi_version,
     const std::function<Status(std::span<const std::byte> record)>& visit) const {
   DSE_TRY_ASSIGN(auto order_of, order());
   DSE_TRY_ASSIGN(StringColumn raw_of, raw());
@@ -124,11 +126,13 @@ Status Batch::for_each_record(
     header.cpu = static_cast<std::uint16_t>(from.cpu[row]);
     header.seq = sequences.next(header.kind, header.cpu, row);
     put_row(tasks_of, static_cast<std::uint32_t>(from.task[row]),
-            reinterpret_cast<std::byte*>(&header.task), nullptr);
-    record.assign(sizeof(header) + from.table->layout().fixed_size, std::byte{0});
+            task_layout().columns_at(abi_version), reinterpret_cast<std::byte*>(&header.task),
+            nullptr);
+    const TableLayout& layout = from.table->layout();
+    record.assign(sizeof(header) + layout.fixed_size_at(abi_version), std::byte{0});
     // The tail may grow the vector, so the fixed part goes to a buffer of its own first.
     std::vector<std::byte> tail;
-    put_row(from, row, record.data() + sizeof(header), &tail);
+    put_row(from, row, layout.columns_at(abi_version), record.data() + sizeof(header), &tail);
     record.insert(record.end(), tail.begin(), tail.end());
     header.size = static_cast<std::uint32_t>(record.size());
     std::memcpy(record.data(), &header, sizeof(header));

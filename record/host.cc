@@ -1,9 +1,6 @@
 #include "record/host.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,19 +8,12 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <sstream>
 
-#include <fmt/format.h>
-
-#include "format/file.h"
 #include "record/programs.h"
 
 namespace dse::record {
 namespace {
-
-// Snapshots are bounded, because a reader holds one in memory.
-constexpr std::size_t kMaxSnapshotArgs = 48u << 20;
 
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now;
@@ -37,48 +27,6 @@ std::string read_line(const char* path) {
   std::string line;
   std::getline(file, line);
   return line;
-}
-
-// At most `limit` bytes of a file, and whether there was more. /proc files have no size.
-std::string read_up_to(const std::string& path, std::size_t limit, std::size_t* total) {
-  format::FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string out;
-  *total = 0;
-  if (file.get() < 0) return out;
-  char buffer[16384];
-  while (true) {
-    ssize_t n = ::read(file.get(), buffer, sizeof(buffer));
-    if (n <= 0) break;
-    *total += static_cast<std::size_t>(n);
-    if (out.size() < limit)
-      out.append(buffer, std::min(static_cast<std::size_t>(n), limit - out.size()));
-  }
-  return out;
-}
-
-std::vector<std::byte> with_tail(std::span<const std::byte> body, std::string_view a,
-                                 std::string_view b) {
-  std::vector<std::byte> out(body.begin(), body.end());
-  for (std::string_view part : {a, b}) {
-    auto bytes = std::as_bytes(std::span(part.data(), part.size()));
-    out.insert(out.end(), bytes.begin(), bytes.end());
-  }
-  return out;
-}
-
-// Calls `visit(id, path)` for every cgroup below `directory`, which is a mount point at first.
-void walk_cgroups(const std::string& directory, const std::string& path,
-                  const std::function<void(std::uint64_t, const std::string&)>& visit) {
-  struct stat status;
-  if (::stat(directory.c_str(), &status) != 0) return;  // removed meanwhile
-  visit(status.st_ino, path.empty() ? "/" : path);
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
-  if (!dir) return;
-  while (dirent* entry = ::readdir(dir.get())) {
-    std::string_view name = entry->d_name;
-    if (entry->d_type != DT_DIR || name == "." || name == "..") continue;
-    walk_cgroups(directory + "/" + entry->d_name, path + "/" + entry->d_name, visit);
-  }
 }
 
 }  // namespace
@@ -178,52 +126,10 @@ std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std
   header.kind = kind;
   header.cpu = DSE_CPU_NONE;
   header.task = task;
-  auto bytes = std::as_bytes(std::span(&header, 1));
-  std::vector<std::byte> out(bytes.begin(), bytes.end());
-  out.insert(out.end(), body.begin(), body.end());
+  std::vector<std::byte> out(header.size);
+  std::memcpy(out.data(), &header, sizeof(header));
+  if (!body.empty()) std::memcpy(out.data() + sizeof(header), body.data(), body.size());
   return out;
-}
-
-void take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                   std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
-                   const std::function<void()>& meanwhile) {
-  constexpr std::uint64_t kPatience = 64;  // processes or cgroups: some milliseconds
-  std::uint64_t seq = 0;
-  std::size_t args_bytes = 0;
-  for (const dse_task& task : processes) {
-    if (seq % kPatience == kPatience - 1) meanwhile();
-    std::string directory = fmt::format("/proc/{}", task.pid);
-    std::string exe, args;
-    std::size_t total = 0;
-    if (!(task.flags & DSE_TASK_KERNEL_THREAD)) {
-      char target[DSE_PATH_MAX];
-      ssize_t n = ::readlink((directory + "/exe").c_str(), target, sizeof(target));
-      if (n > 0) exe.assign(target, static_cast<std::size_t>(n));
-      std::size_t limit = args_bytes < kMaxSnapshotArgs ? max_args : 0;
-      args = read_up_to(directory + "/cmdline", limit, &total);
-    }
-    args_bytes += args.size();
-    dse_process_snapshot body{};
-    body.flags = args.size() < total ? DSE_ARGS_CUT : 0;
-    body.args_total = static_cast<std::uint32_t>(total);
-    body.exe_size = static_cast<std::uint32_t>(exe.size());
-    body.args_size = static_cast<std::uint32_t>(args.size());
-    rows.append(make_record(DSE_PROCESS_SNAPSHOT, boot_time_ns(), seq++, task,
-                            with_tail(std::as_bytes(std::span(&body, 1)), exe, args)),
-                streams);
-  }
-  seq = 0;
-  if (hierarchy.mount_point.empty()) return;
-  walk_cgroups(hierarchy.mount_point, "", [&](std::uint64_t id, const std::string& path) {
-    if (seq % kPatience == kPatience - 1) meanwhile();
-    dse_cgroup_snapshot body{};
-    body.id = id;
-    body.hierarchy = hierarchy.id;
-    body.path_size = static_cast<std::uint32_t>(path.size());
-    rows.append(make_record(DSE_CGROUP_SNAPSHOT, boot_time_ns(), seq++, dse_task{},
-                            with_tail(std::as_bytes(std::span(&body, 1)), path, "")),
-                streams);
-  });
 }
 
 }  // namespace dse::record

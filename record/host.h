@@ -1,9 +1,8 @@
-// What the recorder reads of the host besides the ring buffers: its identity, its clocks, and what
-// exists when a segment begins.
+// What the recorder reads of the host besides the ring buffers: its identity, its clocks and its
+// cgroup hierarchies.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,13 +34,6 @@ CgroupHierarchy find_cgroup_hierarchy();
 // Host, kernel, boot and clock; the capture's own members are left alone.
 void describe_host(format::SegmentInfo& info);
 format::CaptureId random_capture_id();
-
-// Appends one record per process and per cgroup to `rows`. `max_args` bounds each argument block, in
-// bytes; when the snapshot grows very large, further arguments are left out and marked as cut.
-// `meanwhile` is called every few milliseconds: /proc takes its time, and the rings fill up.
-void take_snapshot(const std::vector<dse_task>& processes, const CgroupHierarchy& hierarchy,
-                   std::uint32_t max_args, format::Rows& rows, format::StreamTable& streams,
-                   const std::function<void()>& meanwhile);
 
 // A record that the recorder itself writes: `body` behind a header with `task`.
 std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std::uint64_t seq,

@@ -12,6 +12,8 @@
 #include <unordered_set>
 
 #include "record/proc.h"
+#include "record/rewrite.h"
+#include "record/snapshot.h"
 
 namespace dse::record {
 namespace {
@@ -31,6 +33,9 @@ constexpr std::uint64_t kStormPause = 500'000;
 // Records of variable size take their time before they take their space, and copy in between.
 constexpr std::uint64_t kCopyTime = 50'000;
 
+// Bytes of the environment that are looked at for the variables that are kept.
+constexpr std::uint32_t kMaxEnv = 131072;
+
 constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
 
 std::uint64_t record_time(std::span<const std::byte> record) {
@@ -49,13 +54,15 @@ void pause(std::uint64_t ns) {
 Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   std::unique_ptr<LiveFeed> feed(new LiveFeed);
   feed->options_ = options;
+  if (!options.failed_execs) feed->options_.kinds &= ~format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   feed->hierarchy_ = find_cgroup_hierarchy();
 
   ProgramOptions programs;
-  programs.kinds = options.kinds;
+  programs.kinds = feed->options_.kinds;
   programs.ring_bytes = options.ring_bytes;
   programs.watermark_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   programs.max_args = options.max_args;
+  programs.max_env = options.redactor.keeps_env() ? kMaxEnv : 0;
   programs.cgroup_subsys = feed->hierarchy_.subsys;
   DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
 
@@ -78,12 +85,13 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   info.cgroup_controllers = feed->hierarchy_.controllers;
   info.options = options.described;
   for (const format::TableLayout& layout : format::all_kind_layouts())
-    if (options.kinds & format::kind_bit(layout.kind)) info.kinds.push_back(layout.kind);
+    if (feed->options_.kinds & format::kind_bit(layout.kind)) info.kinds.push_back(layout.kind);
   info.boot_of_start = boot_time_ns();
   feed->clock_ = read_clocks();
   feed->next_clock_ns_ = feed->clock_.boot_ns + kClockPeriod;
   feed->rows_ = feed->fresh_rows();
   DSE_TRY(feed->programs_->attach());
+  feed->observer_.emplace(*feed->programs_, options.ring_bytes);
   return feed;
 }
 
@@ -124,7 +132,7 @@ std::unique_ptr<format::Rows> LiveFeed::flush() {
 // A sample goes into the stream when real time has moved against boot time, so that a capture
 // knows about every step and slew; it holds for all that follows.
 void LiveFeed::sample_clock(std::uint64_t now) {
-  if (now < next_clock_ns_ || at_limit()) return;
+  if (now < next_clock_ns_) return;
   next_clock_ns_ = now + kClockPeriod;
   ClockPair sample = read_clocks();
   auto change = static_cast<std::int64_t>((sample.real_ns - sample.boot_ns) -
@@ -132,14 +140,36 @@ void LiveFeed::sample_clock(std::uint64_t now) {
   if (change > -kClockChange && change < kClockChange) return;
   clock_ = sample;
   dse_clock_sample body{sample.real_ns};
-  append(make_record(DSE_CLOCK_SAMPLE, sample.boot_ns, clock_seq_++, dse_task{},
-                     std::as_bytes(std::span(&body, 1))));
+  append_own(make_record(DSE_CLOCK_SAMPLE, sample.boot_ns, clock_seq_++, dse_task{},
+                         std::as_bytes(std::span(&body, 1))));
+}
+
+void LiveFeed::observe(std::uint64_t now) {
+  if (detached_ || now < observer_->next_ns()) return;
+  observer_->tick(now, appended_, written_ ? written_() : Written(),
+                  [&](std::span<const std::byte> record) { append_own(record); });
+}
+
+void LiveFeed::finish_observing() {
+  observer_->finish(appended_, written_ ? written_() : Written(),
+                    [&](std::span<const std::byte> record) { append_own(record); });
 }
 
 void LiveFeed::append(std::span<const std::byte> record) {
   if (rows_->empty()) rows_since_ = boot_time_ns();
-  rows_->append(record, streams_);
+  std::uint16_t kind;
+  std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
+  if (needs_rewrite(kind, options_.redactor))
+    rows_->append(rewrite(record, options_.redactor), streams_);
+  else
+    rows_->append(record, streams_);
   ++appended_;
+}
+
+void LiveFeed::append_own(std::span<const std::byte> record) {
+  if (rows_->empty()) rows_since_ = boot_time_ns();
+  rows_->append(record, streams_);
+  ++own_records_;
 }
 
 void LiveFeed::begin_pass() {
@@ -234,10 +264,13 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
     check_stop();
     if (!pass_open_) begin_pass();
     if (!collect()) return Item{What::rows, flush()};
-    sample_clock(boot_time_ns());  // now everything before it in the stream is older
-    if (at_limit()) {
+    // Now everything before these in the stream is older.
+    sample_clock(boot_time_ns());
+    observe(boot_time_ns());
+    if (at_limit() && !drained_) {
       check_stop();
       drained_ = true;  // what else is in the rings came too late
+      finish_observing();
     }
     if (detached_ && !drained_) {
       // Programs that were running when they were detached finish within microseconds.
@@ -248,14 +281,15 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
         continue;
       }
       drained_ = true;
+      finish_observing();
     }
     std::uint64_t now = boot_time_ns();
     if (batch_is_due(now)) return Item{What::rows, flush()};
     if (drained_) return Item{What::end, nullptr};
     if (now >= deadline) return Item{What::idle, nullptr};
-    std::uint64_t until = deadline;
+    std::uint64_t until = std::min(deadline, observer_->next_ns());
     if (!rows_->empty()) until = std::min(until, rows_since_ + options_.flush_ns);
-    wait(until - now);
+    if (until > now) wait(until - now);
   }
 }
 
@@ -268,15 +302,16 @@ void LiveFeed::drain_into_ready() {
 
 // Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
 // Younger processes than `before` are not hidden: their fork is in the stream.
-void LiveFeed::add_hidden_processes(std::vector<dse_task>& processes, std::uint64_t before) const {
+void LiveFeed::add_hidden_processes(std::vector<ProcessRow>& processes,
+                                    std::uint64_t before) const {
   constexpr std::uint64_t kClockTick = 10'000'000;  // how fine /proc tells when a process started
   std::unordered_set<std::uint32_t> known;
-  for (const dse_task& task : processes) known.insert(task.pid);
+  for (const ProcessRow& process : processes) known.insert(process.task.pid);
   for (std::uint32_t pid : list_proc())
     if (!known.count(pid))
-      if (auto task = read_proc_task(pid, hierarchy_);
-          task && task->start_time_ns + kClockTick < before)
-        processes.push_back(*task);
+      if (auto process = read_proc_process(pid, hierarchy_);
+          process && process->task.start_time_ns + kClockTick < before)
+        processes.push_back(std::move(*process));
 }
 
 Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
@@ -289,8 +324,17 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   DSE_TRY_ASSIGN(auto processes, programs_->processes());
   add_hidden_processes(processes, snapshot.span.begin_time);
   format::StreamTable streams;
-  take_snapshot(processes, hierarchy_, options_.max_args, snapshot.rows, streams,
-                [&] { drain_into_ready(); });
+  auto meanwhile = [&] { drain_into_ready(); };
+  SnapshotBuilder builder(snapshot.rows, streams, options_.redactor,
+                          {options_.max_args, options_.redactor.keeps_env() ? kMaxEnv : 0},
+                          meanwhile);
+  if (!sockets_listed_) {  // first, as what changes until then has no owner
+    sockets_listed_ = true;
+    DSE_TRY_ASSIGN(auto sockets, programs_->sockets(meanwhile));
+    for (const dse_socket_snapshot& socket : sockets) builder.add(socket);
+  }
+  for (const ProcessRow& process : processes) builder.add(process);
+  builder.add_cgroups(hierarchy_);
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,9 @@
 #include "format/rows.h"
 #include "format/source.h"
 #include "record/host.h"
+#include "record/observer.h"
 #include "record/programs.h"
+#include "record/redact.h"
 
 namespace dse::record {
 
@@ -22,6 +25,9 @@ struct LiveOptions {
   format::KindSet kinds = format::kAllKinds;
   std::size_t ring_bytes = std::size_t{4} << 20;  // per CPU; a power of two, at least a page
   std::uint32_t max_args = 131072;                // bytes of argv that are recorded
+  // Execs that fail take a tracepoint that every system call of the host pays for.
+  bool failed_execs = false;
+  Redactor redactor;                              // what of arguments and environments is kept
   std::uint64_t flush_ns = 1'000'000'000;         // a batch is at most this old
   // A batch as soon as there is something, and a wake-up for the first record: for a person who
   // watches. Else batches fill up and wake-ups are few.
@@ -65,6 +71,10 @@ class LiveFeed {
   // The number that the first record gets; before the first next().
   void set_first_record(std::uint64_t number) { next_record_ = number; }
   std::uint64_t next_record() const { return next_record_; }
+  // Asked for with each sample of the recorder's own cost; until then nothing is written.
+  void set_written(std::function<Written()> written) { written_ = std::move(written); }
+  // Of the records that came out, those that are the recorder's own account.
+  std::uint64_t own_records() const { return own_records_; }
   // Since the start.
   std::vector<format::Loss> losses() const { return programs_->losses(); }
   std::vector<format::Loss> seen() const { return programs_->seen(); }
@@ -78,10 +88,13 @@ class LiveFeed {
   void begin_pass();
   bool collect();
   void append(std::span<const std::byte> record);
+  void append_own(std::span<const std::byte> record);
+  void observe(std::uint64_t now);
+  void finish_observing();
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
   void sample_clock(std::uint64_t now);
-  void add_hidden_processes(std::vector<dse_task>& processes, std::uint64_t before) const;
+  void add_hidden_processes(std::vector<ProcessRow>& processes, std::uint64_t before) const;
   static void complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
                                 const format::Rows& rows);
   bool batch_is_due(std::uint64_t now) const;
@@ -96,7 +109,11 @@ class LiveFeed {
   std::uint64_t next_record_ = 0;
   format::FileHandle stop_event_;
   format::FileHandle epoll_;
-  std::uint64_t appended_ = 0;  // records, in all batches
+  std::optional<Observer> observer_;
+  std::function<Written()> written_;
+  bool sockets_listed_ = false;
+  std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
+  std::uint64_t own_records_ = 0;  // others
   bool detached_ = false;
   bool drained_ = false;
 

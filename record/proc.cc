@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,11 +50,11 @@ std::vector<std::uint32_t> list_proc() {
   return pids;
 }
 
-std::optional<dse_task> read_proc_task(std::uint32_t pid, const CgroupHierarchy& hierarchy) {
-  dse_task task{};
-  task.pid = task.tid = task.vpid = pid;
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  if (!status) return {};
+namespace {
+
+// Of /proc/PID/status.
+void read_status(std::istream& status, ProcessRow& row) {
+  dse_task& task = row.task;
   for (std::string line; std::getline(status, line);) {
     std::istringstream words(line);
     std::string key;
@@ -70,21 +71,67 @@ std::optional<dse_task> read_proc_task(std::uint32_t pid, const CgroupHierarchy&
     } else if (key == "NSpid:") {
       while (words >> task.vpid) {
       }
+    } else if (key == "CapInh:") {
+      words >> std::hex >> row.facts.cap_inheritable;
+    } else if (key == "CapPrm:") {
+      words >> std::hex >> row.facts.cap_permitted;
+    } else if (key == "CapEff:") {
+      words >> std::hex >> row.facts.cap_effective;
     } else if (key == "Kthread:") {  // since 6.8
       int kernel_thread = 0;
       words >> kernel_thread;
       if (kernel_thread) task.flags |= DSE_TASK_KERNEL_THREAD;
     }
   }
-  // Field 22 of stat, counted from behind the name, which may hold anything.
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+}
+
+std::string read_link(const std::string& path) {
+  char target[DSE_PATH_MAX];
+  ssize_t n = ::readlink(path.c_str(), target, sizeof(target));
+  return n > 0 ? std::string(target, static_cast<std::size_t>(n)) : std::string();
+}
+
+void read_executable(const std::string& directory, ProcessRow& row) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  struct stat status;
+  row.exe = read_link(directory + "/exe");
+  row.cwd = read_link(directory + "/cwd");
+  if (::stat((directory + "/exe").c_str(), &status) != 0) return;
+  row.facts.ino = status.st_ino;
+  row.facts.dev = major(status.st_dev) << 20 | minor(status.st_dev);
+  row.facts.mode = status.st_mode;
+  row.facts.uid = status.st_uid;
+  if (status.st_nlink == 0)
+    row.facts.flags |= row.exe.starts_with("/memfd:") ? DSE_EXE_MEMFD : DSE_EXE_DELETED;
+  if (status.st_nlink == 0 && row.exe.ends_with(kDeleted))
+    row.exe.resize(row.exe.size() - kDeleted.size());
+}
+
+}  // namespace
+
+std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHierarchy& hierarchy) {
+  ProcessRow row{};
+  std::string directory = fmt::format("/proc/{}", pid);
+  std::ifstream status(directory + "/status");
+  if (!status) return {};
+  dse_task& task = row.task;
+  task.pid = task.tid = task.vpid = pid;
+  read_status(status, row);
+  // Counted from behind the name, which may hold anything: fields 6 (session), 7 (tty), 22 (start).
+  std::ifstream stat(directory + "/stat");
   std::string line;
   std::getline(stat, line);
   std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
   std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
+  for (int i = 3; i <= 22 && fields >> field; ++i) {
+    if (i == 6) row.facts.session = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
+    if (i == 7) row.facts.tty = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
+  }
   task.start_time_ns = std::strtoull(field.c_str(), nullptr, 10) *
                        (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  row.facts.login_uid = 0xffffffff;
+  std::ifstream(directory + "/loginuid") >> row.facts.login_uid;
+  if (!(task.flags & DSE_TASK_KERNEL_THREAD)) read_executable(directory, row);
   task.cgroup_id = cgroup_of(pid, hierarchy);
   task.ns_cgroup = namespace_of(pid, "cgroup");
   task.ns_ipc = namespace_of(pid, "ipc");
@@ -93,7 +140,7 @@ std::optional<dse_task> read_proc_task(std::uint32_t pid, const CgroupHierarchy&
   task.ns_pid = namespace_of(pid, "pid");
   task.ns_user = namespace_of(pid, "user");
   task.ns_uts = namespace_of(pid, "uts");
-  return task;
+  return row;
 }
 
 }  // namespace dse::record

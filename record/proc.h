@@ -1,8 +1,9 @@
-// A process as /proc shows it, for those that the kernel's task iterator leaves out.
+// Processes as the snapshot has them, and as /proc shows those that the kernel's iterator leaves out.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -13,8 +14,15 @@ namespace dse::record {
 // All process ids in /proc.
 std::vector<std::uint32_t> list_proc();
 
-// The task context of a process's main thread; nothing when it has gone. Its start time is only as fine
-// as /proc has it (a clock tick).
-std::optional<dse_task> read_proc_task(std::uint32_t pid, const CgroupHierarchy& hierarchy);
+// A process that exists, by its main thread.
+struct ProcessRow {
+  dse_task task;
+  dse_exe_facts facts;
+  std::string exe, cwd;  // paths
+};
+
+// From /proc; nothing when the process has gone. Its start time is only as fine as /proc has it (a clock
+// tick), and neither the mount of its executable nor what its overlay says of it is known.
+std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHierarchy& hierarchy);
 
 }  // namespace dse::record

@@ -12,11 +12,15 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <set>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "format/file.h"
 #include "format/layout.h"
+#include "record/host.h"
 
 // Types that the skeleton names.
 #include "dse.skel.h"
@@ -59,18 +63,40 @@ struct DestroyLink {
 struct Programs::Impl {
   std::unique_ptr<dse_bpf, DestroySkeleton> skeleton;
   std::vector<std::unique_ptr<bpf_link, DestroyLink>> links;
-  std::unique_ptr<bpf_link, DestroyLink> processes;
+  std::unique_ptr<bpf_link, DestroyLink> processes, sockets;
   std::vector<FileHandle> ring_files;
   std::vector<int> ring_fds;
   std::vector<Ring> rings;
   int cpus = 0;
-  // Attached programs by kind; the program has the kind's name.
+  // Attached programs by kind; the program has the kind's name. A kind may have several, one after
+  // the other.
   std::vector<std::pair<format::Kind, bpf_program*>> programs;
+
+  // Of one kind, as the kernel times it.
+  struct Cost {
+    std::uint64_t runs = 0, ns = 0;
+  };
+  FileHandle measuring;  // while it is open, the kernel times programs
+  std::uint64_t measuring_since = 0;
+  std::uint64_t measured_window = 0;
+  std::map<format::Kind, Cost> before, measured;
 
   Status make_rings(std::size_t bytes);
   std::vector<dse_counters> counters() const;  // by CPU
-  std::vector<std::pair<format::Kind, std::uint64_t>> count_busy() const;
+  std::map<format::Kind, std::uint64_t> count_busy() const;
+  std::map<format::Kind, Cost> timed() const;
 };
+
+namespace {
+
+// The kind of a program: "process_exec_fail_at" is a second one of process_exec_fail.
+const format::TableLayout* layout_of(const bpf_program* program) {
+  std::string_view name = bpf_program__name(program);
+  const format::TableLayout* layout = format::kind_layout(name);
+  return layout ? layout : format::kind_layout(name.substr(0, name.rfind('_')));
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) {
   libbpf_set_print(keep_warning);
@@ -88,14 +114,18 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   if (impl->cpus <= 0) return kernel_error("cannot count the CPUs", -impl->cpus);
 
   skeleton->rodata->max_args = options.max_args;
+  skeleton->rodata->max_env = options.max_env;
   skeleton->rodata->watermark = options.watermark_bytes;
   skeleton->rodata->cgroup_subsys = options.cgroup_subsys;
   auto cpus = static_cast<std::uint32_t>(impl->cpus);
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
   bpf_map__set_max_entries(skeleton->maps.scratch, cpus);
+  bpf_map__set_max_entries(skeleton->maps.paths, cpus + 1);
+  skeleton->rodata->iterator_slot = cpus;
   // As bpf/emit.h explains.
-  std::uint32_t scratch = sizeof(dse_header) + sizeof(dse_process_exec) + DSE_PATH_MAX +
-                          options.max_args + 4096;
+  auto scratch = static_cast<std::uint32_t>(sizeof(dse_header) + sizeof(dse_process_exec) +
+                                            4 * DSE_PATH_MAX) +
+                 options.max_args + options.max_env;
   bpf_map__set_value_size(skeleton->maps.scratch, (scratch + 7) & ~7u);
   // The verifier wants to see what the inner maps are like.
   FileHandle pattern(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
@@ -105,13 +135,14 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
 
   bpf_program* program;
   bpf_object__for_each_program(program, skeleton->obj) {
-    const format::TableLayout* layout = format::kind_layout(
-        std::string_view(bpf_program__name(program)));
-    if (!layout) continue;  // the iterator
+    const format::TableLayout* layout = layout_of(program);
+    if (!layout) continue;  // an iterator
     bool wanted = (options.kinds & format::kind_bit(layout->kind)) != 0;
     bpf_program__set_autoload(program, wanted);
     if (wanted) impl->programs.emplace_back(layout->kind, program);
   }
+  bpf_program__set_autoload(skeleton->progs.sockets,
+                            (options.kinds & format::kind_bit(DSE_SOCKET_STATE)) != 0);
   if (int error = dse_bpf__load(skeleton))
     return kernel_error("cannot load the BPF programs", -error);
   DSE_TRY(impl->make_rings(options.ring_bytes));
@@ -165,11 +196,20 @@ Programs::~Programs() = default;
 Status Programs::attach() {
   for (auto [kind, program] : impl_->programs) {
     impl_->links.emplace_back(bpf_program__attach(program));
-    if (!impl_->links.back())
+    if (!impl_->links.back()) {
+      if (kind == DSE_PROCESS_EXEC_FAIL && errno == ENOENT)
+        return Error(ErrorCode::privilege,
+                     "failed execs need the tracepoints of system calls: mount tracefs (mount -t "
+                     "tracefs nodev /sys/kernel/tracing), with CONFIG_FTRACE_SYSCALLS=y");
       return kernel_error("cannot attach to " + format::kind_name(kind), errno);
+    }
   }
   impl_->processes.reset(bpf_program__attach(impl_->skeleton->progs.processes));
   if (!impl_->processes) return kernel_error("cannot list the processes", errno);
+  if (bpf_program__autoload(impl_->skeleton->progs.sockets)) {
+    impl_->sockets.reset(bpf_program__attach(impl_->skeleton->progs.sockets));
+    if (!impl_->sockets) return kernel_error("cannot list the sockets", errno);
+  }
   return {};
 }
 
@@ -184,22 +224,59 @@ std::vector<Ring>& Programs::rings() { return impl_->rings; }
 std::span<const int> Programs::ring_fds() const { return impl_->ring_fds; }
 void Programs::arm() { __atomic_store_n(&impl_->skeleton->bss->armed, 1, __ATOMIC_SEQ_CST); }
 
-Result<std::vector<dse_task>> Programs::processes() {
-  FileHandle iterator(bpf_iter_create(bpf_link__fd(impl_->processes.get())));
-  if (iterator.get() < 0) return kernel_error("cannot list the processes", errno);
-  std::vector<dse_task> tasks(1024);
-  std::size_t bytes = 0;
+namespace {
+
+// All that an iterator writes.
+Result<std::vector<char>> read_iterator(const bpf_link* link, const std::string& what,
+                                        const std::function<void()>& meanwhile) {
+  FileHandle iterator(bpf_iter_create(bpf_link__fd(link)));
+  if (iterator.get() < 0) return kernel_error("cannot list the " + what, errno);
+  std::vector<char> bytes(std::size_t{64} << 10);
+  std::size_t used = 0;
   while (true) {
-    if (bytes == tasks.size() * sizeof(dse_task)) tasks.resize(2 * tasks.size());
-    ssize_t n = ::read(iterator.get(), reinterpret_cast<char*>(tasks.data()) + bytes,
-                       tasks.size() * sizeof(dse_task) - bytes);
+    if (used == bytes.size()) bytes.resize(2 * bytes.size());
+    ssize_t n = ::read(iterator.get(), bytes.data() + used, bytes.size() - used);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return kernel_error("cannot list the processes", errno);
+    if (n < 0) return kernel_error("cannot list the " + what, errno);
     if (n == 0) break;
-    bytes += static_cast<std::size_t>(n);
+    used += static_cast<std::size_t>(n);
+    if (meanwhile) meanwhile();
   }
-  tasks.resize(bytes / sizeof(dse_task));
-  return tasks;
+  bytes.resize(used);
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::vector<ProcessRow>> Programs::processes() {
+  DSE_TRY_ASSIGN(std::vector<char> bytes, read_iterator(impl_->processes.get(), "processes", {}));
+  std::vector<ProcessRow> rows;
+  std::string_view rest(bytes.data(), bytes.size());
+  while (rest.size() >= sizeof(dse_process_row)) {
+    dse_process_row row;
+    std::memcpy(&row, rest.data(), sizeof(row));
+    rest.remove_prefix(sizeof(row));
+    rows.push_back({row.task, row.facts, std::string(rest.substr(0, row.exe_size)),
+                    std::string(rest.substr(row.exe_size, row.cwd_size))});
+    rest.remove_prefix(row.exe_size + row.cwd_size);
+  }
+  return rows;
+}
+
+Result<std::vector<dse_socket_snapshot>> Programs::sockets(
+    const std::function<void()>& meanwhile) {
+  std::vector<dse_socket_snapshot> rows;
+  if (!impl_->sockets) return rows;
+  DSE_TRY_ASSIGN(std::vector<char> bytes,
+                 read_iterator(impl_->sockets.get(), "sockets", meanwhile));
+  std::unordered_set<std::uint64_t> known;  // several descriptors may be of one socket
+  for (std::size_t at = 0; at + sizeof(dse_socket_snapshot) <= bytes.size();
+       at += sizeof(dse_socket_snapshot)) {
+    dse_socket_snapshot row;
+    std::memcpy(&row, bytes.data() + at, sizeof(row));
+    if (known.insert(row.cookie).second) rows.push_back(row);
+  }
+  return rows;
 }
 
 std::vector<dse_counters> Programs::Impl::counters() const {
@@ -210,47 +287,91 @@ std::vector<dse_counters> Programs::Impl::counters() const {
   return values;
 }
 
-std::vector<std::pair<format::Kind, std::uint64_t>> Programs::Impl::count_busy() const {
-  std::vector<std::pair<format::Kind, std::uint64_t>> out;
+std::map<format::Kind, std::uint64_t> Programs::Impl::count_busy() const {
+  std::map<format::Kind, std::uint64_t> out;
   for (auto [kind, program] : programs) {
     bpf_prog_info info{};
     std::uint32_t size = sizeof(info);
+    std::uint64_t& count = out[kind];
     if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
-      out.emplace_back(kind, info.recursion_misses);
+      count += info.recursion_misses;
+  }
+  return out;
+}
+
+std::vector<dse_program_sample> Programs::costs() const {
+  std::vector<dse_program_sample> out;
+  auto counters = impl_->counters();
+  for (auto [kind, busy] : impl_->count_busy()) {
+    dse_program_sample sample{};
+    sample.program = kind;
+    sample.busy = busy;
+    for (const dse_counters& cpu : counters) {
+      sample.runs += cpu.seen[kind];
+      sample.ring_full += cpu.refused[kind];
+    }
+    auto measured = impl_->measured.find(kind);
+    if (measured != impl_->measured.end()) {
+      sample.measured_runs = measured->second.runs;
+      sample.measured_ns = measured->second.ns;
+    }
+    sample.window_ns = impl_->measured_window;
+    out.push_back(sample);
   }
   return out;
 }
 
 std::vector<format::Loss> Programs::losses() const {
   std::vector<format::Loss> losses;
-  auto counters = impl_->counters();
-  for (auto [kind, program] : impl_->programs) {
-    std::uint64_t refused = 0;
-    for (const dse_counters& cpu : counters) refused += cpu.refused[kind];
-    if (refused) losses.push_back({kind, "ring full", refused});
+  for (const dse_program_sample& cost : costs()) {
+    auto kind = static_cast<format::Kind>(cost.program);
+    if (cost.ring_full) losses.push_back({kind, "ring full", cost.ring_full});
+    if (cost.busy) losses.push_back({kind, "program busy", cost.busy});
   }
-  for (auto [kind, count] : impl_->count_busy())
-    if (count) losses.push_back({kind, "program busy", count});
   return losses;
 }
 
 std::vector<format::Loss> Programs::seen() const {
   std::vector<format::Loss> seen;
-  auto counters = impl_->counters();
-  auto busy = impl_->count_busy();
-  for (std::size_t i = 0; i < impl_->programs.size(); ++i) {
-    format::Kind kind = impl_->programs[i].first;
-    std::uint64_t count = i < busy.size() ? busy[i].second : 0;
-    for (const dse_counters& cpu : counters) count += cpu.seen[kind];
-    seen.push_back({kind, "", count});
-  }
+  for (const dse_program_sample& cost : costs())
+    seen.push_back({static_cast<format::Kind>(cost.program), "", cost.runs + cost.busy});
   return seen;
+}
+
+std::map<format::Kind, Programs::Impl::Cost> Programs::Impl::timed() const {
+  std::map<format::Kind, Cost> out;
+  for (auto [kind, program] : programs) {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) != 0) continue;
+    out[kind].runs += info.run_cnt;
+    out[kind].ns += info.run_time_ns;
+  }
+  return out;
+}
+
+void Programs::begin_measuring() {
+  impl_->measuring.reset(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  impl_->before = impl_->timed();
+  impl_->measuring_since = boot_time_ns();
+}
+
+void Programs::end_measuring() {
+  if (impl_->measuring.get() < 0) return;
+  for (const auto& [kind, after] : impl_->timed()) {
+    impl_->measured[kind].runs += after.runs - impl_->before[kind].runs;
+    impl_->measured[kind].ns += after.ns - impl_->before[kind].ns;
+  }
+  impl_->measured_window += boot_time_ns() - impl_->measuring_since;
+  impl_->measuring.reset();
 }
 
 std::vector<format::StreamPosition> Programs::positions() const {
   std::vector<format::StreamPosition> positions;
   auto counters = impl_->counters();
-  for (auto [kind, program] : impl_->programs)
+  std::set<format::Kind> kinds;
+  for (auto [kind, program] : impl_->programs) kinds.insert(kind);
+  for (format::Kind kind : kinds)
     for (std::size_t cpu = 0; cpu < counters.size(); ++cpu)
       if (counters[cpu].seen[kind])
         positions.push_back({kind, static_cast<std::uint16_t>(cpu), counters[cpu].seen[kind]});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "format/result.h"
 #include "format/segment_info.h"
 #include "format/source.h"
+#include "record/proc.h"
 #include "record/ring.h"
 
 namespace dse::record {
@@ -20,6 +22,7 @@ struct ProgramOptions {
   std::size_t ring_bytes = 0;         // per CPU; a power of two
   std::uint32_t watermark_bytes = 0;  // per CPU: a wake-up each time that much has been written
   std::uint32_t max_args = 131072;    // bytes of argv, at most kMaxArgs
+  std::uint32_t max_env = 0;          // bytes of the environment, likewise
   int cgroup_subsys = -1;             // see Cgroups
 };
 
@@ -41,8 +44,11 @@ class Programs {
   // Asks for a wake-up by the next record.
   void arm();
 
-  // What exists now, straight from the kernel's task list.
-  Result<std::vector<dse_task>> processes();
+  // What exists now, straight from the kernel's tables.
+  Result<std::vector<ProcessRow>> processes();
+  // Each socket once. It also makes owners known, so it is of use only once, after attach().
+  // `meanwhile` is called now and then.
+  Result<std::vector<dse_socket_snapshot>> sockets(const std::function<void()>& meanwhile);
 
   // Since attach(), by kind and cause ("ring full"; "program busy": the kernel does not run a
   // program inside itself); and how many records there should have been.
@@ -50,6 +56,13 @@ class Programs {
   std::vector<format::Loss> seen() const;
   // The sequence numbers reached, as the kernel side has them.
   std::vector<format::StreamPosition> positions() const;
+
+  // The kernel's own timing of the programs costs them something, so it is on only between these two
+  // calls. The second one adds what was measured to costs().
+  void begin_measuring();
+  void end_measuring();
+  // By kind, since attach().
+  std::vector<dse_program_sample> costs() const;
 
  private:
   struct Impl;

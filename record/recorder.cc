@@ -29,7 +29,8 @@ Account Recorder::account() const {
   Account account;
   account.elapsed_ns = boot_time_ns() - start_ns_;
   Recording::Progress progress = recording_->progress();
-  account.records = progress.records;
+  account.own_records = feed_->own_records();
+  account.records = progress.records - std::min(progress.records, account.own_records);
   account.bytes = progress.bytes;
   account.raw_bytes = progress.raw_bytes;
   account.segments = progress.segments;

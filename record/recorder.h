@@ -22,7 +22,8 @@ struct RecorderOptions {
 // The recorder's account of itself, while it runs and at its end.
 struct Account {
   std::uint64_t elapsed_ns = 0;
-  std::uint64_t records = 0;
+  std::uint64_t records = 0;      // of what the kernel side saw
+  std::uint64_t own_records = 0;  // clock and cost samples and the like, on top of those
   std::uint64_t bytes = 0;
   std::uint64_t raw_bytes = 0;  // of messages, before compression
   std::uint32_t segments = 0;

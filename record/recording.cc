@@ -18,6 +18,10 @@ Result<std::unique_ptr<Recording>> Recording::start(const RecordingOptions& opti
                                             recording->beginning_.snapshot));
   recording->progress_.bytes = recording->writer_->total_bytes();
   recording->progress_.segments = 1;
+  feed.set_written([raw = recording.get()] {
+    Progress progress = raw->progress();
+    return Written{progress.blocks, progress.bytes};
+  });
 
   // Signals are for the main thread.
   sigset_t all, former;
@@ -29,6 +33,7 @@ Result<std::unique_ptr<Recording>> Recording::start(const RecordingOptions& opti
 }
 
 Recording::~Recording() {
+  feed_.set_written({});
   if (!thread_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
@@ -107,7 +112,8 @@ Status Recording::add(std::unique_ptr<format::Rows> rows) {
 Status Recording::rotate_if_due() {
   if (!can_rotate_ || !feed_.between_batches()) return {};
   std::uint64_t now = boot_time_ns();
-  auto [records, bytes, raw_bytes, segments] = progress();
+  Progress now_written = progress();
+  std::uint64_t records = now_written.records, bytes = now_written.bytes;
   // An empty segment goes on: its successor would have the same name.
   if (records == segment_start_records_ && !(gathered_ && !gathered_->empty())) return {};
   if (bytes - segment_start_bytes_ < options_.segment_bytes &&
@@ -161,7 +167,10 @@ void Recording::write_all() {
     Status status = write(job);
     {
       std::lock_guard lock(mutex_);
-      if (job.rows) done_.push_back(std::move(job.rows));
+      if (job.rows) {
+        ++progress_.blocks;
+        done_.push_back(std::move(job.rows));
+      }
       progress_.bytes = writer_->total_bytes();
       progress_.raw_bytes = writer_->raw_bytes();
       progress_.segments = writer_->segments();

@@ -48,6 +48,7 @@ class Recording {
     std::uint64_t records = 0;
     std::uint64_t bytes = 0;      // written
     std::uint64_t raw_bytes = 0;  // of messages, before compression
+    std::uint64_t blocks = 0;
     std::uint32_t segments = 0;
   };
   Progress progress() const;

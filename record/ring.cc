@@ -74,6 +74,7 @@ bool Ring::has_more() const { return producer() != position_; }
 
 void Ring::begin_pass(std::uint64_t now) {
   std::uint64_t produced = producer();
+  peak_ = std::max<std::size_t>(peak_, produced - released_);
   std::uint64_t at = std::max(position_, end_);
   while (at < produced) {
     std::uint32_t length = length_word(at);

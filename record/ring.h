@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "format/result.h"
@@ -29,6 +30,8 @@ class Ring {
   void pop();
   // Gives the space of popped records back to the kernel.
   void release();
+  // The most bytes that were in use when a pass began, since the last call.
+  std::size_t take_peak() { return std::exchange(peak_, 0); }
   // Whether there is something to read that the last pass did not take out.
   bool has_more() const;
 
@@ -48,6 +51,7 @@ class Ring {
   std::uint64_t passed_producer_ = 0;  // the producer's position when the last pass began
   std::uint64_t passed_time_ = 0;      // and its time
   std::uint64_t complete_until_ = 0;
+  std::size_t peak_ = 0;
   std::vector<std::byte> wrapped_;
 };
 

@@ -76,7 +76,7 @@ void records(std::string_view bytes) {
     if (!step || step->what == Step::What::end) break;
     if (step->what != Step::What::batch) continue;
     std::size_t count = 0;
-    auto status = step->batch->for_each_record([&](std::span<const std::byte>) -> dse::Status {
+    auto status = step->batch->for_each_record(DSE_ABI_VERSION, [&](std::span<const std::byte>) -> dse::Status {
       if (++count > 4 * kMaxEvents) return dse::Error(dse::ErrorCode::damaged, "enough");
       return {};
     });

@@ -13,10 +13,10 @@ namespace {
 using namespace dse;
 using namespace dse::format;
 
-Status dump(const Batch& batch) {
+Status dump(const Batch& batch, unsigned abi_version) {
   DSE_TRY_ASSIGN(auto slots, batch.order());
   std::size_t position = 0;
-  return batch.for_each_record([&](std::span<const std::byte> record) -> Status {
+  return batch.for_each_record(abi_version, [&](std::span<const std::byte> record) -> Status {
     Kind kind = slots[position] ? batch.kinds()[slots[position]] : Kind{0};
     std::uint64_t number = batch.snapshot() ? 0 : batch.first() + position + 1;
     ++position;
@@ -33,7 +33,8 @@ Status dump_all(const std::vector<std::string>& paths) {
   while (true) {
     DSE_TRY_ASSIGN(Step step, reader->next());
     if (step.what == Step::What::end) break;
-    if (step.what == Step::What::batch) DSE_TRY(dump(*step.batch));
+    if (step.what == Step::What::batch)
+      DSE_TRY(dump(*step.batch, reader->info().abi_version));
   }
   for (const Note& note : reader->notes()) fmt::print(stderr, "{}\n", note.text);
   return {};

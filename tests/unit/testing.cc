@@ -376,7 +376,7 @@ dse::Result<Batch> batch_of(const Rows& rows) {
 
 Records records_of(const Batch& batch, dse::Status* status) {
   Records records;
-  dse::Status result = batch.for_each_record([&](std::span<const std::byte> record) -> dse::Status {
+  dse::Status result = batch.for_each_record(DSE_ABI_VERSION, [&](std::span<const std::byte> record) -> dse::Status {
     records.push_back(string_of(record));
     return {};
   });

@@ -1,0 +1,55 @@
+// What exists when a segment begins, as records.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "format/rows.h"
+#include "record/host.h"
+#include "record/proc.h"
+#include "record/redact.h"
+
+namespace dse::record {
+
+// Appends such records to rows that are no part of the stream.
+class SnapshotBuilder {
+ public:
+  struct Limits {
+    std::uint32_t max_args;  // bytes of each argument block
+    std::uint32_t max_env;   // of each environment; 0: none
+  };
+
+  // All outlive the builder. `meanwhile` is called every few milliseconds: /proc takes its time, and
+  // the rings fill up.
+  SnapshotBuilder(format::Rows& rows, format::StreamTable& streams, const Redactor& redactor,
+                  Limits limits, std::function<void()> meanwhile);
+
+  // A process with its arguments from /proc, which are left out and marked as cut once the snapshot
+  // has grown very large: a reader holds one in memory.
+  void add(const ProcessRow& process);
+  void add(const dse_socket_snapshot& socket);
+  // All cgroups of the hierarchy.
+  void add_cgroups(const CgroupHierarchy& hierarchy);
+  // A whole record that the recorder itself wrote earlier; its number in its kind is set here.
+  void add_record(std::vector<std::byte> record);
+
+ private:
+  void append(format::Kind kind, std::uint64_t time_ns, const dse_task& task,
+              std::vector<std::byte> body);
+
+  format::Rows& rows_;
+  format::StreamTable& streams_;
+  const Redactor& redactor_;
+  Limits limits_;
+  std::function<void()> meanwhile_;
+  std::size_t memory_ = 0;  // bytes of arguments so far
+  unsigned patience_ = 0;
+};
+
+// `body`, and behind it its variable parts.
+std::vector<std::byte> with_parts(std::span<const std::byte> body,
+                                  std::initializer_list<std::string_view> parts);
+
+}  // namespace dse::record
