@@ -479,6 +479,7 @@ enum FieldType {
   list @3;      # NUL-terminated strings, as a JSON array
   time @4;      # boot time in nanoseconds, as RFC 3339 of the real time, UTC
   flag @5;      # true or false
+  numbers @6;   # a list of numbers: decimal strings, each ended by a NUL; a JSON array of numbers
 }
 
 struct FieldSpec {

@@ -1,12 +1,24 @@
 #include "replay/event.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "replay/point.h"
 #include "replay/render.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
+namespace {
+
+// A whole decimal number that fits, as columns have it.
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::int64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return static_cast<std::uint64_t>(value);
+}
+
+}  // namespace
 
 EventBatch::EventBatch(const ObservationPoint& point, const format::Batch& batch,
                        const State& state)
@@ -131,14 +143,54 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
   return out;
 }
 
+Result<const EventColumn*> EventBatch::element(std::size_t field, std::string_view index) const {
+  for (const Element& made : elements_)
+    if (made.field == field && made.index == index) return &made.column;
+  DSE_TRY_ASSIGN(EventColumn column, make_element(field, index));
+  return &elements_.emplace_back(Element{field, std::string(index), column}).column;
+}
+
+Result<EventColumn> EventBatch::make_element(std::size_t field, std::string_view index) const {
+  DSE_TRY_ASSIGN(const EventColumn* list, column(field));
+  FieldType type = point_->fields()[field].type;
+  EventColumn out;
+  if (!is_list(type) || !list->is_text()) return out;
+  out.index = list->index;
+  std::size_t n = list->texts.size();
+  if (type == FieldType::list) {
+    auto& texts = own_texts(n);
+    for (std::size_t i = 0; i < n; ++i) texts[i] = find_element(list->texts[i], index);
+    out.texts = texts;
+    return out;
+  }
+  auto& numbers = own_numbers(n);
+  auto& present = own_flags(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    auto number = parse_number(find_element(list->texts[i], index));
+    numbers[i] = number.value_or(0);
+    present[i] = number.has_value();
+  }
+  out.numbers = numbers;
+  out.present = present;
+  return out;
+}
+
 // ---- Event ---------------------------------------------------------------------------------------
 
 std::string_view Event::name() const { return batch_->point().name(); }
 
 const EventColumn* Event::column(std::string_view field) const {
+  std::string_view index;
+  if (field.ends_with(']')) {
+    auto ref = parse_field_ref(field);
+    if (!ref) return nullptr;
+    field = ref->name;
+    index = ref->index;
+  }
   int place = batch_->point().field(field);
   if (place < 0) return nullptr;
-  auto column = batch_->column(static_cast<std::size_t>(place));
+  auto at = static_cast<std::size_t>(place);
+  auto column = index.empty() ? batch_->column(at) : batch_->element(at, index);
   return column && !(*column)->missing(row_) ? *column : nullptr;
 }
 

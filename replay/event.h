@@ -61,6 +61,10 @@ class EventBatch {
 
   // Column by the field's place in point().fields(). Views are valid as long as this batch.
   Result<const EventColumn*> column(std::size_t field) const;
+  // The elements of a list that `index` asks for (see FieldRef), as a column of texts, or of numbers when
+  // the field is of type `numbers`; all are missing when it is no list. Made once for each distinct list
+  // of the batch.
+  Result<const EventColumn*> element(std::size_t field, std::string_view index) const;
 
   // For points: the events are the rows of this table, one each.
   Status use_table(const format::Table* table);
@@ -81,9 +85,16 @@ class EventBatch {
   std::string_view own_text(std::string text) const;
 
  private:
+  struct Element {
+    std::size_t field;
+    std::string index;
+    EventColumn column;
+  };
+
   Result<EventColumn> make_column(std::size_t field) const;
   Result<EventColumn> table_column(const format::Table& table, const std::string& name,
                                    std::span<const std::uint64_t> index) const;
+  Result<EventColumn> make_element(std::size_t field, std::string_view index) const;
   std::uint32_t row(std::uint32_t event) const { return rows_ ? (*rows_)[event] : event; }
   EventColumn pick_rows(EventColumn column) const;
 
@@ -94,6 +105,7 @@ class EventBatch {
   std::optional<std::vector<std::uint32_t>> rows_;  // of the table; none: all
   std::vector<std::uint32_t> positions_;
   mutable std::vector<std::optional<EventColumn>> columns_;
+  mutable std::deque<Element> elements_;  // few
   mutable std::deque<std::vector<std::uint64_t>> numbers_;
   mutable std::deque<std::vector<std::string_view>> texts_;
   mutable std::deque<std::vector<std::uint8_t>> flags_;
@@ -113,8 +125,9 @@ class Event {
   // One line for people, without a newline; nothing in it can steer a terminal.
   std::string text() const;
 
-  // Fields by name; nothing when the event has no such field or its value is missing. `number` also
-  // serves ids and times (boot time, ns); `text` also serves lists (strings, each ended by a NUL).
+  // Fields by name, also "proc.args[0]" and "proc.env[PATH]"; nothing when the event has no such field or
+  // its value is missing. `number` also serves ids and times (boot time, ns); `text` also serves lists
+  // (strings, each ended by a NUL).
   std::optional<std::uint64_t> number(std::string_view field) const;
   std::optional<std::int64_t> signed_number(std::string_view field) const;
   std::optional<bool> flag(std::string_view field) const;

@@ -1,7 +1,12 @@
 #include "replay/field.h"
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <numeric>
+#include <optional>
+
+#include <fmt/format.h>
 
 #include "capture.capnp.h"
 
@@ -39,7 +44,29 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// The place that an index of digits counts; nothing when it is a key. One that is beyond every list is as
+// good as any other such.
+std::optional<std::size_t> place_of(std::string_view index) {
+  if (index.find_first_not_of("0123456789") != std::string_view::npos) return {};
+  std::size_t place = 0;
+  auto [end, error] = std::from_chars(index.data(), index.data() + index.size(), place);
+  return error == std::errc() ? place : std::numeric_limits<std::size_t>::max();
+}
+
 }  // namespace
+
+std::string_view field_type_name(FieldType type) {
+  switch (type) {
+    case FieldType::number: return "number";
+    case FieldType::id: return "id";
+    case FieldType::text: return "text";
+    case FieldType::list: return "list";
+    case FieldType::time: return "time";
+    case FieldType::flag: return "flag";
+    case FieldType::numbers: return "numbers";
+  }
+  return "";
+}
 
 bool Field::belongs_to(std::string_view point) const {
   return points.empty() || std::find(points.begin(), points.end(), point) != points.end();
@@ -54,6 +81,52 @@ const Field* find_builtin_field(std::string_view name) {
   for (const Field& field : builtin_fields())
     if (field.name == name) return &field;
   return nullptr;
+}
+
+Result<FieldRef> parse_field_ref(std::string_view text) {
+  std::size_t open = text.find('[');
+  if (open == std::string_view::npos) return FieldRef{text, {}};
+  auto wrong = [&](const char* what) {
+    return Error(ErrorCode::usage,
+                 fmt::format("field '{}': {}; an element is asked for as {}[0] or {}[KEY]", text,
+                             what, text.substr(0, open), text.substr(0, open)));
+  };
+  // A key may hold brackets of its own.
+  std::size_t close = text.rfind(']');
+  if (close == std::string_view::npos || close < open) return wrong("the bracket is not closed");
+  if (close + 1 != text.size()) return wrong("something follows the bracket");
+  if (close == open + 1) return wrong("there is nothing in the brackets");
+  return FieldRef{text.substr(0, open), text.substr(open + 1, close - open - 1)};
+}
+
+Status check_index(const FieldRef& ref, FieldType type) {
+  if (ref.index.empty()) return {};
+  auto wrong = [&](const std::string& why) {
+    return Error(ErrorCode::usage, fmt::format("field '{}[{}]': {}", ref.name, ref.index, why));
+  };
+  if (!is_list(type)) {
+    return wrong(fmt::format("{} is no list (but of type {}), so it has no elements", ref.name,
+                             field_type_name(type)));
+  }
+  if (type == FieldType::numbers && !place_of(ref.index))
+    return wrong(fmt::format("{} is a list of numbers, whose elements have no keys", ref.name));
+  return {};
+}
+
+std::string_view find_element(std::string_view list, std::string_view index) {
+  auto place = place_of(index);
+  for (std::size_t at = 0; !list.empty(); ++at) {
+    std::size_t end = list.find('\0');
+    std::string_view element = list.substr(0, end);
+    if (place) {
+      if (at == *place) return element;
+    } else if (element.size() > index.size() && element[index.size()] == '=' &&
+               element.starts_with(index)) {
+      return element.substr(index.size() + 1);
+    }
+    list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
+  }
+  return {};
 }
 
 std::vector<std::string> similar_names(std::string_view name,

@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m", kReset = "\x1b[0m";
 
-const EventColumn* column_of(const EventBatch& events, std::size_t field) {
+const EventColumn* column_of(const EventBatch& events, const ShownField& shown) {
   // The session has made the columns that are shown, so this does not fail here; were it to, the
   // value is missing.
-  auto column = events.column(field);
+  auto column = shown.index.empty() ? events.column(shown.field)
+                                    : events.element(shown.field, shown.index);
   return column ? *column : nullptr;
 }
 
@@ -41,6 +42,19 @@ void for_each_string(std::string_view list, Visit visit) {
   }
 }
 
+// Whether JSON takes it as a number as it stands.
+bool is_json_integer(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos &&
+         (text == "0" || text[0] != '0');
+}
+
+void append_quoted(std::string_view text, std::string& out) {
+  out += '"';
+  append_json_string(text, out);
+  out += '"';
+}
+
 void append_json_value(const EventBatch& events, const EventColumn& column, FieldType type,
                        std::uint32_t event, std::string& out) {
   std::size_t slot = column.slot(event);
@@ -57,18 +71,17 @@ void append_json_value(const EventBatch& events, const EventColumn& column, Fiel
       append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
       out += '"';
       break;
-    case FieldType::text:
-      out += '"';
-      append_json_string(column.texts[slot], out);
-      out += '"';
-      break;
-    case FieldType::list: {
+    case FieldType::text: append_quoted(column.texts[slot], out); break;
+    case FieldType::list:
+    case FieldType::numbers: {
       char separator = '[';
       for_each_string(column.texts[slot], [&](std::string_view value) {
         out += separator;
-        out += '"';
-        append_json_string(value, out);
-        out += '"';
+        // A capture may hold anything where numbers belong; what comes out is JSON all the same.
+        if (type == FieldType::numbers && is_json_integer(value))
+          out += value;
+        else
+          append_quoted(value, out);
         separator = ',';
       });
       out += separator == '[' ? "[]" : "]";
@@ -87,7 +100,8 @@ void append_text_value(const EventBatch& events, const EventColumn& column, Fiel
       append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
       break;
     case FieldType::text: append_text(column.texts[slot], out); break;
-    case FieldType::list: {
+    case FieldType::list:
+    case FieldType::numbers: {
       bool first = true;
       for_each_string(column.texts[slot], [&](std::string_view value) {
         if (!first) out += ' ';
@@ -109,17 +123,27 @@ std::vector<std::string> split(const std::string& name) {
   }
 }
 
-std::vector<std::size_t> chosen_fields(const ObservationPoint& point,
-                                       const std::vector<std::string>* only) {
-  std::vector<std::size_t> fields;
+// A field by name, or an element; nothing when the point has no such.
+std::optional<ShownField> find_shown(const ObservationPoint& point, std::string_view name) {
+  auto ref = parse_field_ref(name);
+  int place = ref ? point.field(ref->name) : -1;
+  if (place < 0) return {};
+  FieldType type = point.fields()[static_cast<std::size_t>(place)].type;
+  if (!ref->index.empty()) type = type == FieldType::numbers ? FieldType::number : FieldType::text;
+  return ShownField{static_cast<std::size_t>(place), std::string(ref->index), type};
+}
+
+std::vector<ShownField> chosen_fields(const ObservationPoint& point,
+                                      const std::vector<std::string>* only) {
+  std::vector<ShownField> chosen;
   if (only) {
     for (const std::string& name : *only)
-      if (int place = point.field(name); place >= 0)
-        fields.push_back(static_cast<std::size_t>(place));
+      if (auto shown = find_shown(point, name)) chosen.push_back(std::move(*shown));
   } else {
-    for (std::size_t i = 0; i < point.fields().size(); ++i) fields.push_back(i);
+    for (std::size_t i = 0; i < point.fields().size(); ++i)
+      chosen.push_back({i, {}, point.fields()[i].type});
   }
-  return fields;
+  return chosen;
 }
 
 }  // namespace
@@ -127,11 +151,13 @@ std::vector<std::size_t> chosen_fields(const ObservationPoint& point,
 // ---- JSON ----------------------------------------------------------------------------------------
 
 JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std::string>* only) {
-  for (std::size_t field : chosen_fields(point, only)) {
-    std::vector<std::string> names = split(point.fields()[field].name);
-    std::string key = "\"" + names.back() + "\":";
+  for (ShownField& shown : chosen_fields(point, only)) {
+    std::vector<std::string> names = split(point.fields()[shown.field].name);
+    std::string key;
+    append_quoted(shown.index.empty() ? names.back() : names.back() + "[" + shown.index + "]", key);
+    key += ':';
     names.pop_back();
-    parts_.push_back({field, point.fields()[field].type, std::move(names), std::move(key)});
+    parts_.push_back({std::move(shown), std::move(names), std::move(key)});
   }
   // JSON has one object per group, so the members of a group must follow one another: order by
   // where each group first appears, level by level.
@@ -159,7 +185,7 @@ JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std:
 
 std::vector<std::size_t> JsonRenderer::fields() const {
   std::vector<std::size_t> out;
-  for (const Part& part : parts_) out.push_back(part.field);
+  for (const Part& part : parts_) out.push_back(part.shown.field);
   return out;
 }
 
@@ -168,7 +194,7 @@ void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::st
   const Part* last = nullptr;
   std::size_t open = 0;  // groups that are open, all of `last`
   for (const Part& part : parts_) {
-    const EventColumn* column = column_of(events, part.field);
+    const EventColumn* column = column_of(events, part.shown);
     if (!column || column->missing(event)) continue;
     std::size_t common = 0;
     if (last)
@@ -185,7 +211,7 @@ void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::st
     open = part.groups.size();
     last = &part;
     out += part.key;
-    append_json_value(events, *column, part.type, event, out);
+    append_json_value(events, *column, part.shown.type, event, out);
   }
   out.append(open, '}');
   out += '}';
@@ -197,14 +223,10 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
                            const std::vector<std::string>* only) {
   if (only) {
     tabs_ = true;
-    for (const std::string& name : *only) {
-      int place = point.field(name);
-      parts_.push_back({"", place < 0 ? std::nullopt : std::optional<std::size_t>(place), 0});
-    }
+    for (const std::string& name : *only) parts_.push_back({"", find_shown(point, name), 0});
     return;
   }
-  int time = point.field("evt.time");
-  if (time >= 0) time_field_ = static_cast<std::size_t>(time);
+  time_ = find_shown(point, "evt.time");
   head_ = fmt::format("  {}{:<17}{}  ", colour ? kCyan : "", point.name(), colour ? kReset : "");
   if (colour) tail_ = kReset;
 
@@ -222,9 +244,8 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
       rest.remove_prefix(2);
     } else if (rest[0] == '{') {
       std::size_t end = rest.find('}');
-      int place = point.field(rest.substr(1, end - 1));
-      parts_.push_back({std::exchange(literal, ""),
-                        place < 0 ? std::nullopt : std::optional<std::size_t>(place), group});
+      parts_.push_back(
+          {std::exchange(literal, ""), find_shown(point, rest.substr(1, end - 1)), group});
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     } else {
       literal += rest[0];
@@ -236,26 +257,25 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
 
 std::vector<std::size_t> TextRenderer::fields() const {
   std::vector<std::size_t> out;
-  if (time_field_) out.push_back(*time_field_);
+  if (time_) out.push_back(time_->field);
   for (const Part& part : parts_)
-    if (part.field) out.push_back(*part.field);
+    if (part.shown) out.push_back(part.shown->field);
   return out;
 }
 
 bool TextRenderer::group_complete(const EventBatch& events, std::uint32_t event,
                                   unsigned group) const {
   return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-    if (part.group != group || !part.field) return true;
-    const EventColumn* column = column_of(events, *part.field);
+    if (part.group != group || !part.shown) return true;
+    const EventColumn* column = column_of(events, *part.shown);
     return column && !column->missing(event);
   });
 }
 
 void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
-  const auto& fields = events.point().fields();
   if (!tabs_) {
     if (!tail_.empty()) out += kDim;
-    const EventColumn* time = time_field_ ? column_of(events, *time_field_) : nullptr;
+    const EventColumn* time = time_ ? column_of(events, *time_) : nullptr;
     if (time && !time->missing(event))
       append_text_value(events, *time, FieldType::time, event, out);
     out += tail_;
@@ -274,15 +294,15 @@ void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::st
       }
     }
     out += part.before;
-    if (!part.field) {
+    if (!part.shown) {
       if (tabs_) out += '-';
       continue;
     }
-    const EventColumn* column = column_of(events, *part.field);
+    const EventColumn* column = column_of(events, *part.shown);
     if (!column || column->missing(event))
       out += tabs_ ? '-' : '?';
     else
-      append_text_value(events, *column, fields[*part.field].type, event, out);
+      append_text_value(events, *column, part.shown->type, event, out);
   }
 }
 

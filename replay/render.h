@@ -11,10 +11,17 @@
 
 namespace dse::replay {
 
+// A field, or an element of one that is a list, of an observation point.
+struct ShownField {
+  std::size_t field;  // place in point.fields()
+  std::string index;  // empty: the field itself; see FieldRef
+  FieldType type;     // of the value that is shown
+};
+
 class JsonRenderer {
  public:
-  // All fields of `point`, or those of `only` that it has, in that order as far as JSON's nesting
-  // permits.
+  // All fields of `point`, or those of `only` that it has ("proc.args[0]": an element), in that order as
+  // far as JSON's nesting permits. The key of an element is "args[0]".
   explicit JsonRenderer(const ObservationPoint& point,
                         const std::vector<std::string>* only = nullptr);
 
@@ -26,8 +33,7 @@ class JsonRenderer {
 
  private:
   struct Part {
-    std::size_t field;
-    FieldType type;
+    ShownField shown;
     std::vector<std::string> groups;  // "evt" of "evt.num"
     std::string key;                  // "\"num\":"
   };
@@ -36,8 +42,8 @@ class JsonRenderer {
 
 class TextRenderer {
  public:
-  // The point's own line, after time and name; with `only`, the values of these fields, separated
-  // by tabs.
+  // The point's own line, after time and name; with `only`, the values of these fields or elements,
+  // separated by tabs.
   TextRenderer(const ObservationPoint& point, bool colour,
                const std::vector<std::string>* only = nullptr);
 
@@ -47,14 +53,14 @@ class TextRenderer {
  private:
   struct Part {
     std::string before;  // literal text
-    std::optional<std::size_t> field;
+    std::optional<ShownField> shown;
     unsigned group;  // 0: none; parts of one group come all or not at all
   };
   bool group_complete(const EventBatch& events, std::uint32_t event, unsigned group) const;
 
   std::vector<Part> parts_;
   std::string head_, tail_;
-  std::optional<std::size_t> time_field_;
+  std::optional<ShownField> time_;
   bool tabs_ = false;
 };
 

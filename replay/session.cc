@@ -13,7 +13,11 @@ ObservationPoint& Session::add(std::unique_ptr<ObservationPoint> point) {
   return *points_.back();
 }
 
-void Session::use_only(std::vector<std::string> fields) { only_ = std::move(fields); }
+void Session::use_only(std::vector<std::string> fields) {
+  for (std::string& field : fields)
+    if (auto ref = parse_field_ref(field)) field.resize(ref->name.size());
+  only_ = std::move(fields);
+}
 
 void Session::set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until) {
   since_ = since;

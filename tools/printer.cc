@@ -22,21 +22,30 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return similar.empty() ? "" : "; did you mean " + similar.front() + "?";
 }
 
-// The fields named by --fields; an error for one that none of the points has.
+// The field that one of the points has; an error when none has.
+Result<const replay::Field*> find_field(const std::string& name, const replay::Session& session) {
+  std::vector<std::string> known;
+  for (const auto& point : session.points()) {
+    for (const replay::Field& field : point->fields()) {
+      if (field.name == name) return &field;
+      known.push_back(field.name);
+    }
+  }
+  if (const replay::Field* field = replay::find_builtin_field(name))
+    return usage(fmt::format("field {} belongs to {}, which --point leaves out", name,
+                             fmt::join(field->points, ", ")));
+  return usage("unknown field '" + name + "'" + did_you_mean(name, known));
+}
+
+// The fields and elements named by --fields.
 Result<std::vector<std::string>> parse_fields(const std::string& list,
                                               const replay::Session& session) {
-  std::vector<std::string> fields, known;
-  for (const auto& point : session.points())
-    for (const replay::Field& field : point->fields()) known.push_back(field.name);
+  std::vector<std::string> fields;
   std::stringstream stream(list);
   for (std::string name; std::getline(stream, name, ',');) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      for (const replay::Field& field : replay::builtin_fields())
-        if (field.name == name)
-          return usage(fmt::format("field {} belongs to {}, which --point leaves out", name,
-                                   fmt::join(field.points, ", ")));
-      return usage("unknown field '" + name + "'" + did_you_mean(name, known));
-    }
+    DSE_TRY_ASSIGN(replay::FieldRef ref, replay::parse_field_ref(name));
+    DSE_TRY_ASSIGN(const replay::Field* field, find_field(std::string(ref.name), session));
+    DSE_TRY(replay::check_index(ref, field->type));
     if (std::find(fields.begin(), fields.end(), name) == fields.end()) fields.push_back(name);
   }
   if (fields.empty()) return usage("--fields needs at least one field");
@@ -62,7 +71,9 @@ void EventOptions::add_to(CLI::App& app) {
                  "json (one object per line) or text; default: text on a "
                  "terminal, else json")
       ->check(CLI::IsMember({"json", "text"}));
-  fields_option = app.add_option("--fields", fields, "only these fields, separated by commas");
+  fields_option = app.add_option("--fields", fields,
+                                 "only these fields, separated by commas; of a list also "
+                                 "elements: proc.args[0]; dse fields lists all");
   app.add_option("--point", points, "only these observation points")
       ->delimiter(',')
       ->allow_extra_args(false)

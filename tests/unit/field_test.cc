@@ -63,7 +63,7 @@ TEST(field, from_and_type_agree) {
                                  : *dse::format::kind_layout(main_kinds().at(field.points[0]));
     const auto& column = layout.columns[static_cast<std::size_t>(
         layout.column(of_task ? field.from.substr(5) : field.from))];
-    bool is_text = field.type == FieldType::text || field.type == FieldType::list;
+    bool is_text = field.type == FieldType::text || is_list(field.type);
     EXPECT_EQ(is_text, column.is_string()) << field.name;
     // Numbers of 64 bits do not all survive JSON readers.
     if (!is_text && column.size == 8) {
