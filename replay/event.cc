@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "replay/from_state.h"
 #include "replay/point.h"
 #include "replay/render.h"
 #include "replay/table_view.h"
@@ -28,30 +29,81 @@ std::uint64_t EventBatch::number(std::uint32_t event) const {
   return record_number(*batch_, positions_[event]);
 }
 
-Status EventBatch::use_table(const format::Table* table) {
-  table_ = table;
-  if (!table) return {};
-  DSE_TRY_ASSIGN(auto positions, table->positions());
-  positions_.assign(positions.begin(), positions.end());
+Status EventBatch::use_tables(std::initializer_list<const format::Table*> tables) {
+  std::vector<std::span<const std::uint32_t>> positions;
+  for (const format::Table* table : tables) {
+    if (!table || table->rows() == 0) continue;
+    parts_.push_back(table);
+    DSE_TRY_ASSIGN(positions.emplace_back(), table->positions());
+  }
+  if (parts_.size() == 1) positions_.assign(positions[0].begin(), positions[0].end());
+  if (parts_.size() <= 1) return {};
+  for (std::uint32_t part = 0; part < parts_.size(); ++part)
+    for (std::uint32_t row = 0; row < positions[part].size(); ++row) places_.push_back({part, row});
+  auto position = [&](const Place& place) { return positions[place.part][place.row]; };
+  std::sort(places_.begin(), places_.end(),
+            [&](const Place& a, const Place& b) { return position(a) < position(b); });
+  for (const Place& place : places_) positions_.push_back(position(place));
   return {};
 }
 
 Status EventBatch::use_rows(const format::Table* table, std::vector<std::uint32_t> rows) {
-  DSE_TRY(use_table(table));
-  std::vector<std::uint32_t> positions;
-  for (std::uint32_t row : rows) positions.push_back(positions_[row]);
-  positions_ = std::move(positions);
-  rows_ = std::move(rows);
+  if (rows.empty()) return {};
+  parts_.push_back(table);
+  DSE_TRY_ASSIGN(auto positions, table->positions());
+  for (std::uint32_t row : rows) {
+    places_.push_back({0, row});
+    positions_.push_back(positions[row]);
+  }
   return {};
 }
 
-// A column of the table as the events have it.
-EventColumn EventBatch::pick_rows(EventColumn column) const {
-  if (!rows_ || (!column.is_text() && !column.numbers.data())) return column;
+void EventBatch::use_positions(std::vector<std::uint32_t> positions,
+                               std::vector<std::uint64_t> tasks) {
+  positions_ = std::move(positions);
+  tasks_ = std::move(tasks);
+}
+
+EventColumn EventBatch::combine(const std::vector<EventColumn>& columns) const {
+  if (places_.empty()) return columns.empty() ? EventColumn() : columns[0];
+  EventColumn out;
+  bool texts = std::any_of(columns.begin(), columns.end(),
+                           [](const EventColumn& column) { return column.is_text(); });
+  if (!texts && columns.size() == 1) {
+    if (!columns[0].numbers.data()) return out;
+    out = columns[0];
+    auto& index = own_numbers(size());
+    for (std::uint32_t i = 0; i < size(); ++i) index[i] = columns[0].slot(places_[i].row);
+    out.index = index;
+    return out;
+  }
+  if (!texts) {
+    auto& numbers = own_numbers(size());
+    auto& present = own_flags(size());
+    for (std::uint32_t i = 0; i < size(); ++i) {
+      const EventColumn& from = columns[places_[i].part];
+      present[i] = !from.missing(places_[i].row);
+      if (present[i]) numbers[i] = from.numbers[from.slot(places_[i].row)];
+    }
+    out.numbers = numbers;
+    out.present = present;
+    return out;
+  }
+  // The values of all parts one after the other, and in front of them the one that is missing.
+  auto& values = own_texts(1);
+  std::vector<std::size_t> begin;
+  for (const EventColumn& column : columns) {
+    begin.push_back(values.size());
+    values.insert(values.end(), column.texts.begin(), column.texts.end());
+  }
   auto& index = own_numbers(size());
-  for (std::uint32_t i = 0; i < size(); ++i) index[i] = column.slot(row(i));
-  column.index = index;
-  return column;
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const EventColumn& from = columns[places_[i].part];
+    index[i] = from.is_text() ? begin[places_[i].part] + from.slot(places_[i].row) : 0;
+  }
+  out.index = index;
+  out.texts = values;
+  return out;
 }
 
 void EventBatch::set_column(std::string_view field, EventColumn column) const {
@@ -80,30 +132,98 @@ Result<const EventColumn*> EventBatch::column(std::size_t field) const {
   return &*columns_[field];
 }
 
-// A column of a table, behind `index` when it is the task table.
-Result<EventColumn> EventBatch::table_column(const format::Table& table, const std::string& name,
-                                             std::span<const std::uint64_t> index) const {
+Result<EventColumn> EventBatch::table_column(const format::Table& table,
+                                             const std::string& name) const {
   EventColumn out;
   int place = table.layout().column(name);
   if (place < 0) return out;
   auto column = static_cast<unsigned>(place);
-  out.index = index;
   if (!table.layout().columns[column].is_string()) {
     DSE_TRY_ASSIGN(out.numbers, table.ints(column));
     return out;
   }
   DSE_TRY_ASSIGN(format::StringColumn strings, table.strings(column));
-  if (index.empty()) {
-    out.index = strings.index;
-    out.texts = strings.values;
-    return out;
-  }
-  // Two steps, event to task to value, become one.
-  auto& values = own_texts(table.rows());
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = until_nul(strings[i]);
-  out.texts = values;
+  out.index = strings.index;
+  out.texts = strings.values;
   return out;
 }
+
+// A column of the task table; two steps, event to task to value, become one.
+Result<EventColumn> EventBatch::task_column(const std::string& name) const {
+  const format::Table& table = batch_->tasks();
+  DSE_TRY_ASSIGN(EventColumn column, table_column(table, name));
+  DSE_TRY_ASSIGN(auto task, tasks());
+  EventColumn out;
+  out.index = task;
+  bool some_missing = std::find(task.begin(), task.end(), kNoTask) != task.end();
+  if (some_missing) {
+    auto& index = own_numbers(task.size());
+    for (std::size_t i = 0; i < task.size(); ++i)
+      index[i] = task[i] == kNoTask ? table.rows() : task[i];
+    out.index = index;
+  }
+  std::size_t values = table.rows() + (some_missing ? 1 : 0);
+  if (column.is_text()) {
+    auto& texts = own_texts(values);
+    for (std::size_t i = 0; i < table.rows(); ++i)
+      texts[i] = until_nul(column.texts[column.slot(i)]);
+    out.texts = texts;
+  } else if (!some_missing) {
+    out.numbers = column.numbers;
+  } else if (column.numbers.data()) {
+    auto& numbers = own_numbers(values);
+    auto& present = own_flags(values);
+    std::copy(column.numbers.begin(), column.numbers.end(), numbers.begin());
+    std::fill(present.begin(), present.end() - 1, std::uint8_t{1});
+    out.numbers = numbers;
+    out.present = present;
+  }
+  return out;
+}
+
+Result<EventColumn> EventBatch::source_column(const std::string& name) const {
+  if (name.starts_with("task.")) return task_column(name.substr(5));
+  std::vector<EventColumn> columns;
+  for (const format::Table* part : parts_) {
+    DSE_TRY_ASSIGN(columns.emplace_back(), table_column(*part, name));
+  }
+  return combine(columns);
+}
+
+Result<std::span<const std::uint64_t>> EventBatch::tasks() const {
+  if (!tasks_) {
+    std::vector<EventColumn> columns;
+    for (const format::Table* part : parts_) {
+      DSE_TRY_ASSIGN(columns.emplace_back().numbers, part->task());
+    }
+    EventColumn column = combine(columns);
+    std::vector<std::uint64_t> tasks(size(), kNoTask);
+    for (std::uint32_t i = 0; i < size() && column.numbers.data(); ++i)
+      tasks[i] = column.numbers[column.slot(i)];
+    tasks_ = std::move(tasks);
+  }
+  return std::span<const std::uint64_t>(*tasks_);
+}
+
+namespace {
+
+// A column in which 0, or an empty text, stands for a missing value.
+EventColumn without_zeros(const EventBatch& events, EventColumn column) {
+  if (column.is_text()) {
+    auto& texts = events.own_texts(column.texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      if (!column.texts[i].empty()) texts[i] = column.texts[i];
+    column.texts = texts;
+  } else if (column.numbers.data()) {
+    auto& present = events.own_flags(column.numbers.size());
+    for (std::size_t i = 0; i < present.size(); ++i)
+      present[i] = column.numbers[i] != 0 && (column.present.empty() || column.present[i]);
+    column.present = present;
+  }
+  return column;
+}
+
+}  // namespace
 
 Result<EventColumn> EventBatch::make_column(std::size_t place) const {
   const Field& field = point_->fields()[place];
@@ -117,30 +237,22 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
   } else if (field.name == "evt.type") {
     out.texts = own_texts(1) = {point_->name()};
     out.index = own_numbers(size());
-  } else if (table_ && field.name == "evt.time") {
-    DSE_TRY_ASSIGN(out.numbers, table_->time());
-    out = pick_rows(out);
-  } else if (table_ && field.name == "evt.cpu") {
-    DSE_TRY_ASSIGN(out.numbers, table_->cpu());
-    out = pick_rows(out);
-  } else if (table_ && field.from.starts_with("task.")) {
-    DSE_TRY_ASSIGN(auto task, table_->task());
-    DSE_TRY_ASSIGN(out, table_column(batch_->tasks(), field.from.substr(5), task));
-    out = pick_rows(out);
-  } else if (table_ && !field.from.empty()) {
-    DSE_TRY_ASSIGN(out, table_column(*table_, field.from, {}));
-    out = pick_rows(out);
-  } else if (table_ && field.name == "cgroup.path") {
-    DSE_TRY_ASSIGN(auto task, table_->task());
-    DSE_TRY_ASSIGN(auto ids, task_ints(*batch_, "cgroupId"));
-    auto& texts = own_texts(size());
-    for (std::uint32_t i = 0; i < size(); ++i)
-      texts[i] = state_->cgroup_path(ids[task[row(i)]], number(i));
-    out.texts = texts;
+  } else if (field.name == "evt.time" || field.name == "evt.cpu") {
+    std::vector<EventColumn> columns;
+    for (const format::Table* part : parts_) {
+      DSE_TRY_ASSIGN(columns.emplace_back().numbers,
+                     field.name == "evt.time" ? part->time() : part->cpu());
+    }
+    out = combine(columns);
+  } else if (!field.from.empty()) {
+    DSE_TRY_ASSIGN(out, source_column(field.from));
   } else {
     DSE_TRY(point_->derive(field, *this, out));
+    if (!out.is_text() && !out.numbers.data()) {
+      DSE_TRY_ASSIGN(out, derive_from_state(field.name, *this));
+    }
   }
-  return out;
+  return field.zero_is_missing ? without_zeros(*this, out) : out;
 }
 
 Result<const EventColumn*> EventBatch::element(std::size_t field, std::string_view index) const {

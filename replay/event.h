@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -66,14 +67,23 @@ class EventBatch {
   // of the batch.
   Result<const EventColumn*> element(std::size_t field, std::string_view index) const;
 
-  // For points: the events are the rows of this table, one each.
-  Status use_table(const format::Table* table);
-  // The same for some rows of the table, in ascending order. Built-in fields and those with `from` are
-  // taken from these rows; derive() fills a column by event.
+  // For points: the events are the rows of these tables, one each, in the order of their records.
+  // Tables that are not there are left out. Built-in fields and those with `from` come from the rows;
+  // of tables without such a column, values are missing.
+  Status use_tables(std::initializer_list<const format::Table*> tables);
+  Status use_table(const format::Table* table) { return use_tables({table}); }
+  // The same for some rows of one table, in ascending order.
   Status use_rows(const format::Table* table, std::vector<std::uint32_t> rows);
-  const format::Table* table() const { return table_; }
-  // For points that make their events one by one.
-  void use_positions(std::vector<std::uint32_t> positions) { positions_ = std::move(positions); }
+  // For points that make their events one by one. `tasks`: of each event the row of the task table that
+  // its fields of the task come from, or kNoTask.
+  static constexpr std::uint64_t kNoTask = ~std::uint64_t{0};
+  void use_positions(std::vector<std::uint32_t> positions, std::vector<std::uint64_t> tasks);
+
+  // For derived fields: a column of the tables in use by its name in the schema, or "task.x", by event.
+  Result<EventColumn> source_column(const std::string& name) const;
+  // Of each event the row of its task, or kNoTask. Valid as long as the batch.
+  Result<std::span<const std::uint64_t>> tasks() const;
+
   void set_column(std::size_t field, EventColumn column) const { columns_[field] = column; }
   // The same by the name of a field that the point has.
   void set_column(std::string_view field, EventColumn column) const;
@@ -91,19 +101,26 @@ class EventBatch {
     EventColumn column;
   };
 
+  // Where an event's record is.
+  struct Place {
+    std::uint32_t part;  // of parts_
+    std::uint32_t row;
+  };
+
   Result<EventColumn> make_column(std::size_t field) const;
-  Result<EventColumn> table_column(const format::Table& table, const std::string& name,
-                                   std::span<const std::uint64_t> index) const;
+  Result<EventColumn> table_column(const format::Table& table, const std::string& name) const;
+  Result<EventColumn> task_column(const std::string& name) const;
+  // One column by event out of one by row of each part.
+  EventColumn combine(const std::vector<EventColumn>& columns) const;
   Result<EventColumn> make_element(std::size_t field, std::string_view index) const;
-  std::uint32_t row(std::uint32_t event) const { return rows_ ? (*rows_)[event] : event; }
-  EventColumn pick_rows(EventColumn column) const;
 
   const ObservationPoint* point_;
   const format::Batch* batch_;
   const State* state_;
-  const format::Table* table_ = nullptr;
-  std::optional<std::vector<std::uint32_t>> rows_;  // of the table; none: all
+  std::vector<const format::Table*> parts_;
+  std::vector<Place> places_;  // empty: all rows of the only part
   std::vector<std::uint32_t> positions_;
+  mutable std::optional<std::vector<std::uint64_t>> tasks_;
   mutable std::vector<std::optional<EventColumn>> columns_;
   mutable std::deque<Element> elements_;  // few
   mutable std::deque<std::vector<std::uint64_t>> numbers_;

@@ -23,6 +23,8 @@ std::vector<Field> read_fields() {
     field.unit = spec.getUnit().cStr();
     for (auto point : spec.getPoints()) field.points.emplace_back(point.cStr());
     field.doc = spec.getDoc().cStr();
+    for (auto point : spec.getOnRequest()) field.on_request.emplace_back(point.cStr());
+    field.zero_is_missing = spec.getZeroIsMissing();
     fields.push_back(std::move(field));
   }
   return fields;
@@ -70,6 +72,11 @@ std::string_view field_type_name(FieldType type) {
 
 bool Field::belongs_to(std::string_view point) const {
   return points.empty() || std::find(points.begin(), points.end(), point) != points.end();
+}
+
+bool Field::shown_by(std::string_view point) const {
+  return std::none_of(on_request.begin(), on_request.end(),
+                      [&](const std::string& one) { return one == "*" || one == point; });
 }
 
 const std::vector<Field>& builtin_fields() {

@@ -34,8 +34,12 @@ struct Field {
   std::string unit;
   std::vector<std::string> points;  // the points that have it; none: all
   std::string doc;
+  std::vector<std::string> on_request;  // points that show it only when asked for by name; "*": all
+  bool zero_is_missing = false;         // 0, or an empty text, stands for a missing value
 
   bool belongs_to(std::string_view point) const;
+  // Whether the point's events show it unasked.
+  bool shown_by(std::string_view point) const;
 };
 
 // All built-in fields, in the order in which they are shown. Lives as long as the program.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replay/from_state.h"
+
 namespace dse::replay {
 
 ObservationPoint::ObservationPoint(std::string name, std::string text_template,
@@ -20,10 +22,7 @@ int ObservationPoint::field(std::string_view name) const {
 
 StateNeeds ObservationPoint::use(const std::vector<std::size_t>& used) {
   StateNeeds needs;
-  for (std::size_t i : used) {
-    needs.processes = needs.processes || fields_[i].name == "proc.pname";
-    needs.cgroups = needs.cgroups || fields_[i].name == "cgroup.path";
-  }
+  for (std::size_t i : used) needs = needs | state_needs(fields_[i].name);
   return needs;
 }
 

@@ -84,9 +84,37 @@ Status Session::take(format::Step step) {
     EventBatch events(*points_[i], *batch_, state_);
     DSE_TRY(points_[i]->process(*batch_, state_, events));
     DSE_TRY(make_columns(events, used_[i]));
-    cursors_.push_back({std::move(events), 0});
+    const EventColumn* self = nullptr;
+    if (!show_self_ && events.size() != 0) {
+      DSE_TRY_ASSIGN(self, events.column(static_cast<std::size_t>(points_[i]->field("evt.self"))));
+    }
+    cursors_.push_back({std::move(events), 0, self});
+  }
+  return note_gaps(*batch_);
+}
+
+Status Session::note_gaps(const format::Batch& batch) {
+  for (const format::Gap& gap : batch.gaps()) {
+    const format::Table* table = batch.table(gap.kind);
+    if (!table || gap.row >= table->rows() || gap.lost <= 0 || gaps_.size() >= kMaxGaps ||
+        !(kinds_ & format::kind_bit(gap.kind)))
+      continue;
+    DSE_TRY_ASSIGN(auto time, table->time());
+    std::uint64_t number = record_number(batch, 0);
+    std::uint64_t since = gap.since_time ? state_.real_time(gap.since_time, number) : 0;
+    std::uint64_t until = state_.real_time(time[gap.row], number);
+    if ((since_ && until < *since_) || (until_ && since > *until_)) continue;
+    gaps_.push_back({gap.kind, gap.cpu, static_cast<std::uint64_t>(gap.lost), since, until});
   }
   return {};
+}
+
+bool Session::is_hidden(const Cursor& cursor, std::uint32_t event) {
+  if (!cursor.self || cursor.self->missing(event) ||
+      cursor.self->numbers[cursor.self->slot(event)] == 0)
+    return false;
+  ++hidden_self_;
+  return true;
 }
 
 // The events of all points in the order of their records; of one record, in that of the points.
@@ -103,8 +131,9 @@ std::optional<Event> Session::next_of_batch() {
       }
     }
     if (!first) return {};
-    Event event(&first->events, first->next++);
-    if (passes(event)) return event;
+    std::uint32_t at = first->next++;
+    Event event(&first->events, at);
+    if (passes(event) && !is_hidden(*first, at)) return event;
   }
 }
 

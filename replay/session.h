@@ -14,6 +14,15 @@
 
 namespace dse::replay {
 
+// Records of one CPU and kind that were lost, and between which real times, ns since 1970.
+struct PlacedGap {
+  format::Kind kind;
+  std::uint16_t cpu;
+  std::uint64_t lost;
+  std::uint64_t since_ns;  // 0: since recording started
+  std::uint64_t until_ns;
+};
+
 class Session {
  public:
   explicit Session(std::unique_ptr<format::Source> source);
@@ -29,6 +38,10 @@ class Session {
   // The same from the start of the first capture on, ns; what is set here goes before set_window().
   void set_window_from_start(std::optional<std::uint64_t> since,
                              std::optional<std::uint64_t> until);
+
+  // Also events that are the recorder's own doing (evt.self); else they are only counted.
+  void show_self(bool show) { show_self_ = show; }
+  std::uint64_t hidden_self() const { return hidden_self_; }
 
   // The next event that its point keeps; none at the end, and, from a live source, when there is
   // nothing to see yet (idle()). Valid until the next call.
@@ -61,6 +74,11 @@ class Session {
   std::default_sentinel_t end() const { return {}; }
   const Status& status() const { return status_; }
 
+  // Records that are missing, of the kinds that the answer is made of and within the window, as far as
+  // the source has come: what may be missing in it. At most kMaxGaps, in order.
+  static constexpr std::size_t kMaxGaps = 10'000;
+  const std::vector<PlacedGap>& gaps() const { return gaps_; }
+
   format::Source& source() { return *source_; }
   const State& state() const { return state_; }
   const std::vector<std::unique_ptr<ObservationPoint>>& points() const { return points_; }
@@ -72,6 +90,7 @@ class Session {
   struct Cursor {
     EventBatch events;
     std::uint32_t next = 0;
+    const EventColumn* self = nullptr;  // nullptr: shown
   };
 
   void start();
@@ -79,6 +98,8 @@ class Session {
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
   std::optional<Event> next_of_batch();
   bool passes(const Event& event) const;
+  bool is_hidden(const Cursor& cursor, std::uint32_t event);
+  Status note_gaps(const format::Batch& batch);
 
   std::unique_ptr<format::Source> source_;
   std::vector<std::unique_ptr<ObservationPoint>> points_;
@@ -87,6 +108,9 @@ class Session {
   std::optional<std::uint64_t> since_, until_;
   std::optional<std::uint64_t> since_start_, until_start_;
   State state_;
+  bool show_self_ = false;
+  std::uint64_t hidden_self_ = 0;
+  std::vector<PlacedGap> gaps_;
   bool started_ = false;
   bool idle_ = false;
   bool ended_ = false;

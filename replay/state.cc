@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 
 #include "replay/table_view.h"
 
@@ -12,6 +13,27 @@ namespace {
 using Ints = std::span<const std::uint64_t>;
 
 std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+
+// What the processes of a table execute. Equal ones are one: forks share it anyway, and a storm of one
+// program should not cost more.
+struct Images {
+  format::StringColumn exepath, args;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const ProcessImage>> known;
+
+  static Result<Images> open(const TableView& table, std::string_view exepath) {
+    Images images;
+    DSE_TRY_ASSIGN(images.exepath, table.strings(exepath));
+    DSE_TRY_ASSIGN(images.args, table.strings("args"));
+    return images;
+  }
+  std::shared_ptr<const ProcessImage> at(std::uint32_t row) {
+    auto& image = known[{exepath.index[row], args.index[row]}];
+    if (!image)
+      image = std::make_shared<ProcessImage>(
+          ProcessImage{std::string(exepath[row]), std::string(args[row])});
+    return image;
+  }
+};
 
 void set_name(Process& process, std::string_view comm) {
   std::memcpy(process.name, comm.data(), std::min(comm.size(), sizeof(process.name)));
@@ -23,12 +45,19 @@ std::string_view Process::name_view() const {
   return until_nul(std::string_view(name, sizeof(name)));
 }
 
+void State::set_needs(StateNeeds needs) {
+  needs_ = needs;
+  needs_.cgroups = needs_.cgroups || needs_.containers;
+  needs_.processes = needs_.processes || needs_.images || needs_.containers;
+}
+
 format::KindSet State::kinds() const {
   using format::kind_bit;
   format::KindSet kinds = kind_bit(DSE_CLOCK_SAMPLE);
   if (needs_.processes)
     kinds |= kind_bit(DSE_PROCESS_FORK) | kind_bit(DSE_PROCESS_EXEC) | kind_bit(DSE_PROCESS_EXIT) |
              kind_bit(DSE_PROCESS_SNAPSHOT) | kind_bit(DSE_CGROUP_ATTACH);
+  if (needs_.containers) kinds |= kind_bit(DSE_CONTAINER_METADATA);
   if (needs_.cgroups)
     kinds |= kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) | kind_bit(DSE_CGROUP_ATTACH) |
              kind_bit(DSE_CGROUP_SNAPSHOT);
@@ -39,7 +68,10 @@ void State::reset(const format::SegmentInfo& info) {
   info_ = info;
   arch_ = arch_from_machine(info.machine);
   processes_.clear();
+  children_.clear();
   cgroups_.clear();
+  metadata_.clear();
+  containers_.reset();
   clock_.assign(1, {0, info.real_time - info.boot_time});
 }
 
@@ -47,10 +79,15 @@ Status State::advance(const format::Batch& batch) {
   std::uint64_t first = record_number(batch, 0);
   processes_.settle(first);
   cgroups_.settle(first);
+  metadata_.settle(first);
   if (clock_.size() > 1) clock_.erase(clock_.begin(), clock_.end() - 1);
   DSE_TRY(advance_clock(batch));
   if (needs_.processes) DSE_TRY(advance_processes(batch));
   if (needs_.cgroups) DSE_TRY(advance_cgroups(batch));
+  if (needs_.containers) {
+    DSE_TRY(advance_metadata(batch));
+    DSE_TRY(containers_.advance(batch, *this));
+  }
   return {};
 }
 
@@ -83,13 +120,20 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints child_tid, forks.ints("childTid"));
   DSE_TRY_ASSIGN(Ints child_start, forks.ints("childStartTime"));
   DSE_TRY_ASSIGN(Ints child_cgroup, forks.ints("childCgroupId"));
+  DSE_TRY_ASSIGN(Ints child_ppid, forks.ints("childPpid"));
+  DSE_TRY_ASSIGN(Ints reaper, exits.ints("reaperPid"));
+  std::array<Images, 2> images;
+  if (needs_.images) {
+    DSE_TRY_ASSIGN(images[0], Images::open(snapshot, "exe"));
+    DSE_TRY_ASSIGN(images[1], Images::open(execs, "exepath"));
+  }
   DSE_TRY_ASSIGN(Ints exit_flags, exits.ints("flags"));
   DSE_TRY_ASSIGN(Ints moved_pid, attaches.ints("pid"));
   DSE_TRY_ASSIGN(Ints moved_to, attaches.ints("id"));
   DSE_TRY_ASSIGN(Ints moved_in, attaches.ints("hierarchy"));
 
   auto of_task = [&](std::uint64_t task) {
-    Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task], {}};
+    Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task], {}, {}};
     set_name(process, comm[task]);
     return process;
   };
@@ -99,18 +143,26 @@ Status State::advance_processes(const format::Batch& batch) {
     std::uint64_t task = views[view]->task[row];
     if (view == 1) {
       if (child_pid[row] != child_tid[row]) return {};  // a thread
-      Process child{u32(child_pid[row]), u32(pid[task]), child_start[row], child_cgroup[row], {}};
+      const Process* caller = processes_.newest(pid[task]);
+      Process child{u32(child_pid[row]),
+                    u32(child_ppid[row] ? child_ppid[row] : pid[task]),
+                    child_start[row],
+                    child_cgroup[row],
+                    {},
+                    caller ? caller->image : nullptr};
       set_name(child, comm[task]);
-      processes_.set(child.pid, number, child);
-      // A fork also tells what its parent is called now.
-      const Process* parent = processes_.newest(pid[task]);
+      // A fork also tells what its caller is called now.
       Process current = of_task(task);
-      if (pid[task] == tid[task] && (!parent || parent->name_view() != current.name_view()))
-        processes_.set(current.pid, number, current);
+      if (pid[task] == tid[task] && (!caller || caller->name_view() != current.name_view())) {
+        if (caller) current.image = caller->image;
+        set_process(current, number);
+      }
+      set_process(child, number);
     } else if (view == 3) {
       const Process* known = processes_.newest(pid[task]);
       bool same = known && known->start_time_ns == start[task];
-      if (same && (exit_flags[row] & DSE_EXIT_GROUP_DEAD)) processes_.erase(pid[task], number + 1);
+      if (same && (exit_flags[row] & DSE_EXIT_GROUP_DEAD))
+        end_process(u32(pid[task]), u32(reaper[row]), number + 1);
     } else if (view == 4) {
       const Process* known = processes_.newest(moved_pid[row]);
       if (!known || moved_in[row] != info_.cgroup_hierarchy) return {};
@@ -118,10 +170,66 @@ Status State::advance_processes(const format::Batch& batch) {
       moved.cgroup_id = moved_to[row];
       processes_.set(moved.pid, number, moved);
     } else {
-      processes_.set(pid[task], number, of_task(task));
+      Process process = of_task(task);
+      if (needs_.images) process.image = images[view == 0 ? 0 : 1].at(row);
+      set_process(process, number);
     }
     return {};
   });
+}
+
+void State::set_process(const Process& process, std::uint64_t number) {
+  const Process* known = processes_.newest(process.pid);
+  if (known && known->ppid != process.ppid) {
+    auto siblings = children_.find(known->ppid);
+    if (siblings != children_.end()) siblings->second.erase(process.pid);
+  }
+  if (!known || known->ppid != process.ppid) children_[process.ppid].insert(process.pid);
+  processes_.set(process.pid, number, process);
+}
+
+// Its children belong to who inherits them from `number` on.
+void State::end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number) {
+  const Process* known = processes_.newest(pid);
+  if (known) {
+    auto siblings = children_.find(known->ppid);
+    if (siblings != children_.end()) {
+      siblings->second.erase(pid);
+      if (siblings->second.empty()) children_.erase(siblings);
+    }
+  }
+  processes_.erase(pid, number);
+  auto orphans = children_.extract(pid);
+  if (!orphans) return;
+  for (std::uint32_t child : orphans.mapped()) {
+    const Process* orphan = processes_.newest(child);
+    if (!orphan) continue;
+    Process moved = *orphan;
+    moved.ppid = reaper;
+    processes_.set(child, number, moved);
+    children_[reaper].insert(child);
+  }
+}
+
+Status State::advance_metadata(const format::Batch& batch) {
+  DSE_TRY_ASSIGN(TableView table, TableView::open(batch, DSE_CONTAINER_METADATA));
+  if (table.rows() == 0) return {};
+  DSE_TRY_ASSIGN(auto path, table.strings("path"));
+  DSE_TRY_ASSIGN(auto source, table.strings("source"));
+  DSE_TRY_ASSIGN(auto name, table.strings("name"));
+  DSE_TRY_ASSIGN(auto image, table.strings("image"));
+  DSE_TRY_ASSIGN(auto digest, table.strings("imageDigest"));
+  DSE_TRY_ASSIGN(auto pod_name, table.strings("podName"));
+  DSE_TRY_ASSIGN(auto pod_namespace, table.strings("podNamespace"));
+  DSE_TRY_ASSIGN(auto pod_uid, table.strings("podUid"));
+  DSE_TRY_ASSIGN(auto labels, table.strings("labels"));
+  for (std::uint32_t row = 0; row < table.rows(); ++row) {
+    auto text = [&](const format::StringColumn& column) { return std::string(column[row]); };
+    metadata_.set(metadata_key(path[row]), record_number(batch, table.positions[row]),
+                  {text(source), text(name), text(image), text(digest), text(pod_name),
+                   text(pod_namespace), text(pod_uid), text(labels)});
+  }
+  return {};
 }
 
 Status State::advance_cgroups(const format::Batch& batch) {
@@ -142,11 +250,33 @@ Status State::advance_cgroups(const format::Batch& batch) {
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     if (view == 3)
       cgroups_.erase(id[view][row], number + 1);
-    else if (!cgroups_.newest(id[view][row]) ||
-             (view == 1 && *cgroups_.newest(id[view][row]) != path[view][row]))
-      cgroups_.set(id[view][row], number, std::string(path[view][row]));
+    else if (const Cgroup* known = cgroups_.newest(id[view][row]);
+             !known || (view == 1 && known->path != path[view][row]))
+      cgroups_.set(id[view][row], number,
+                   {std::string(path[view][row]), container_of_path(path[view][row])});
     return {};
   });
+}
+
+bool State::steady() const {
+  return !processes_.changed() && !cgroups_.changed() && !metadata_.changed() &&
+         !containers_.changed();
+}
+
+const Cgroup* State::cgroup(std::uint64_t id, std::uint64_t number) const {
+  return cgroups_.at(id, number);
+}
+
+const Container* State::container(std::uint64_t cgroup_id, std::uint32_t ns_pid,
+                                  std::uint64_t number) const {
+  if (const Cgroup* in = cgroup(cgroup_id, number); in && in->container)
+    return in->container.get();
+  if (const Container* found = containers_.by_cgroup(cgroup_id, number)) return found;
+  return containers_.by_namespace(ns_pid, number);
+}
+
+const ContainerMetadata* State::metadata(const Container& container, std::uint64_t number) const {
+  return metadata_.at(container.id, number);
 }
 
 const Process* State::process(std::uint32_t pid, std::uint64_t number) const {
@@ -154,8 +284,8 @@ const Process* State::process(std::uint32_t pid, std::uint64_t number) const {
 }
 
 std::string_view State::cgroup_path(std::uint64_t id, std::uint64_t number) const {
-  const std::string* path = cgroups_.at(id, number);
-  return path ? std::string_view(*path) : std::string_view();
+  const Cgroup* found = cgroup(id, number);
+  return found ? std::string_view(found->path) : std::string_view();
 }
 
 std::uint64_t State::real_time(std::uint64_t boot_ns, std::uint64_t number) const {

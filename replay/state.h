@@ -4,24 +4,37 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "bpf/abi.h"
 #include "format/batch.h"
 #include "format/source.h"
+#include "replay/container_tracker.h"
 #include "replay/names.h"
+#include "replay/versioned_table.h"
 
 namespace dse::replay {
 
 struct StateNeeds {
   bool processes = false;
+  bool images = false;      // what processes execute, with their arguments
   bool cgroups = false;
+  bool containers = false;  // takes processes and cgroups too
   StateNeeds operator|(const StateNeeds& other) const {
-    return {processes || other.processes, cgroups || other.cgroups};
+    return {processes || other.processes, images || other.images, cgroups || other.cgroups,
+            containers || other.containers};
   }
+};
+
+// What a process executes: the same for all that it forks.
+struct ProcessImage {
+  std::string exepath;
+  std::string args;  // each argument ends with a NUL
 };
 
 struct Process {
@@ -30,77 +43,20 @@ struct Process {
   std::uint64_t start_time_ns = 0;
   std::uint64_t cgroup_id = 0;
   char name[DSE_COMM_SIZE] = {};
+  std::shared_ptr<const ProcessImage> image;  // nullptr: not known, or not needed
 
   std::string_view name_view() const;
 };
 
-// Values by key, each with the record number from which on it holds. Versions that no one can ask for
-// any more go away when the next batch begins.
-template <typename Value>
-class VersionedTable {
- public:
-  // Nothing: not known, or gone. The pointer is valid until the next change.
-  const Value* at(std::uint64_t key, std::uint64_t number) const {
-    auto found = entries_.find(key);
-    if (found == entries_.end()) return nullptr;
-    const std::vector<Version>& versions = found->second;
-    for (std::size_t i = versions.size(); i-- > 0;)
-      if (versions[i].from <= number) return versions[i].alive ? &versions[i].value : nullptr;
-    return nullptr;
-  }
-  const Value* newest(std::uint64_t key) const { return at(key, ~std::uint64_t{0}); }
-
-  void set(std::uint64_t key, std::uint64_t from, Value value) {
-    auto& versions = entries_[key];
-    versions.push_back({from, true, std::move(value)});
-    changed_.push_back(key);
-  }
-  void erase(std::uint64_t key, std::uint64_t from) {
-    auto found = entries_.find(key);
-    if (found == entries_.end()) return;
-    found->second.push_back({from, false, {}});
-    changed_.push_back(key);
-  }
-  // A batch begins with record `first`: no one asks for the time before the record before it any more.
-  void settle(std::uint64_t first) {
-    std::vector<std::uint64_t> changed;
-    changed.swap(changed_);
-    for (std::uint64_t key : changed) {
-      auto found = entries_.find(key);
-      if (found == entries_.end()) continue;
-      auto& versions = found->second;
-      // What ended with the record before it was still there as of that record.
-      bool just_ended = !versions.back().alive && versions.back().from >= first;
-      if (just_ended) {
-        changed_.push_back(key);
-      } else if (!versions.back().alive) {
-        entries_.erase(found);
-      } else if (versions.size() > 1) {
-        versions.front() = std::move(versions.back());
-        versions.resize(1);
-      }
-    }
-  }
-  void clear() {
-    entries_.clear();
-    changed_.clear();
-  }
-  std::size_t size() const { return entries_.size(); }
-
- private:
-  struct Version {
-    std::uint64_t from;
-    bool alive;
-    Value value;
-  };
-  std::unordered_map<std::uint64_t, std::vector<Version>> entries_;
-  std::vector<std::uint64_t> changed_;
+struct Cgroup {
+  std::string path;
+  std::shared_ptr<const Container> container;  // that its path tells of; nullptr: none
 };
 
 class State {
  public:
   // Only what is needed is kept up; the rest stays empty.
-  void set_needs(StateNeeds needs) { needs_ = needs; }
+  void set_needs(StateNeeds needs);
   // The record kinds that keep it up.
   format::KindSet kinds() const;
 
@@ -111,8 +67,35 @@ class State {
 
   // As of record `number` (from 1; 0: as the snapshot has it).
   const Process* process(std::uint32_t pid, std::uint64_t number) const;
+  // Calls visit(const Process&) for the parent of a process that started at `start_time_ns`, the parent
+  // of that, and so on as far as they are known.
+  template <typename Visit>
+  void for_each_ancestor(std::uint32_t ppid, std::uint64_t start_time_ns, std::uint64_t number,
+                         Visit visit) const {
+    for (unsigned depth = 0; depth < kMaxAncestors && ppid != 0; ++depth) {
+      const Process* parent = process(ppid, number);
+      // One that is younger has only inherited the number.
+      if (!parent || parent->start_time_ns > start_time_ns) return;
+      visit(*parent);
+      ppid = parent->ppid;
+      start_time_ns = parent->start_time_ns;
+    }
+  }
+  // Whether what is known of processes, cgroups or containers changes within the batch. If not, one
+  // answer serves all records of a task.
+  bool steady() const;
   // Empty: not known.
   std::string_view cgroup_path(std::uint64_t id, std::uint64_t number) const;
+  const Cgroup* cgroup(std::uint64_t id, std::uint64_t number) const;
+  // The container of a task in this cgroup and pid namespace; nullptr: in none that is known.
+  const Container* container(std::uint64_t cgroup_id, std::uint32_t ns_pid,
+                             std::uint64_t number) const;
+  // What the host's runtimes said of a container; nullptr: nothing (yet).
+  const ContainerMetadata* metadata(const Container& container, std::uint64_t number) const;
+  // What became of containers in the batch at hand.
+  const std::vector<ContainerFinding>& container_findings() const {
+    return containers_.findings();
+  }
   // Real time of a boot time, both ns.
   std::uint64_t real_time(std::uint64_t boot_ns, std::uint64_t number) const;
 
@@ -125,21 +108,24 @@ class State {
     std::uint64_t offset;  // real - boot, ns
   };
 
+  static constexpr unsigned kMaxAncestors = 64;
+
   Status advance_clock(const format::Batch& batch);
   Status advance_processes(const format::Batch& batch);
+  void set_process(const Process& process, std::uint64_t number);
+  void end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number);
+  Status advance_metadata(const format::Batch& batch);
   Status advance_cgroups(const format::Batch& batch);
 
   StateNeeds needs_;
   format::SegmentInfo info_;
   Arch arch_ = Arch::unknown;
   VersionedTable<Process> processes_;
-  VersionedTable<std::string> cgroups_;
+  std::unordered_map<std::uint32_t, std::unordered_set<std::uint32_t>> children_;  // by parent
+  VersionedTable<Cgroup> cgroups_;
+  VersionedTable<ContainerMetadata, std::string> metadata_;  // by container id
+  ContainerTracker containers_;
   std::vector<ClockVersion> clock_;
 };
-
-// The number of the record at `position` of a batch: from 1, and 0 in a snapshot.
-inline std::uint64_t record_number(const format::Batch& batch, std::uint32_t position) {
-  return batch.snapshot() ? 0 : batch.first() + position + 1;
-}
 
 }  // namespace dse::replay

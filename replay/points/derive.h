@@ -1,6 +1,7 @@
 // Ways to make a derived column that every point uses.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -8,43 +9,52 @@
 
 namespace dse::replay {
 
-// A text for each number of a column, made once per distinct number. An empty text is a missing one.
+// A text for each number of a column, made once per distinct number; nothing: missing, as are those of
+// missing numbers.
 template <typename Name>
-EventColumn name_numbers(const EventBatch& events, std::span<const std::uint64_t> numbers,
-                         Name name) {
+EventColumn name_numbers(const EventBatch& events, const EventColumn& numbers, Name name) {
+  EventColumn out;
+  if (!numbers.numbers.data()) return out;
   std::unordered_map<std::uint64_t, std::uint64_t> known;
-  std::vector<std::string_view> values;
-  auto& index = events.own_numbers(numbers.size());
-  std::uint64_t last = ~std::uint64_t{0}, last_slot = 0;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (numbers[i] != last || values.empty()) {
-      last = numbers[i];
-      auto [found, is_new] = known.try_emplace(last, values.size());
+  auto& values = events.own_texts(1);  // slot 0: missing
+  auto& index = events.own_numbers(events.size());
+  std::uint64_t last = 0, last_slot = 0;
+  bool first = true;
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    if (numbers.missing(i)) continue;
+    std::uint64_t number = numbers.numbers[numbers.slot(i)];
+    if (first || number != last) {
+      first = false;
+      last = number;
+      auto [found, is_new] = known.try_emplace(number, values.size());
       if (is_new) {
-        std::string text(name(last));
-        values.push_back(text.empty() ? std::string_view() : events.own_text(std::move(text)));
+        std::optional<std::string> text = name(number);
+        values.push_back(text ? events.own_text(std::move(*text)) : std::string_view());
       }
       last_slot = found->second;
     }
     index[i] = last_slot;
   }
-  auto& texts = events.own_texts(0);
-  texts = std::move(values);
-  EventColumn out;
   out.index = index;
+  out.texts = values;
+  return out;
+}
+
+// A text for each distinct text of a column; missing ones stay missing.
+template <typename Make>
+EventColumn map_texts(const EventBatch& events, const EventColumn& column, Make make) {
+  EventColumn out;
+  if (!column.is_text()) return out;
+  auto& texts = events.own_texts(column.texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (column.texts[i].data()) texts[i] = make(column.texts[i]);
+  out.index = column.index;
   out.texts = texts;
   return out;
 }
 
-// A text for each value of a dictionary column.
-template <typename Make>
-EventColumn map_strings(const EventBatch& events, const format::StringColumn& strings, Make make) {
-  EventColumn out;
-  auto& texts = events.own_texts(strings.values.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = make(strings.values[i]);
-  out.index = strings.index;
-  out.texts = texts;
-  return out;
-}
+// "proc.exit_code", "proc.exit_signal" or "proc.core_dumped" out of a status as waitpid(2) has it.
+EventColumn exit_column(const EventBatch& events, const EventColumn& status,
+                        std::string_view field);
 
 }  // namespace dse::replay

@@ -6,13 +6,16 @@ namespace {
 struct Row {
   std::string_view name;
   std::unique_ptr<ObservationPoint> (*make)();
+  bool by_default;
 };
 
 constexpr Row kPoints[] = {
-    {"ProcessExecuted", process_executed},
-    {"ContainerEvent", container_event},
-    {"SocketStateChange", socket_state_change},
-    {"SignalDelivered", signal_delivered},
+    {"ProcessExecuted", process_executed, true},
+    {"ProcessExited", process_exited, false},
+    {"ContainerEvent", container_event, true},
+    {"SocketStateChange", socket_state_change, true},
+    {"SignalGenerated", signal_generated, false},
+    {"SignalDelivered", signal_delivered, true},
 };
 
 }  // namespace
@@ -20,6 +23,13 @@ constexpr Row kPoints[] = {
 std::vector<std::string> point_names() {
   std::vector<std::string> names;
   for (const Row& row : kPoints) names.emplace_back(row.name);
+  return names;
+}
+
+std::vector<std::string> default_point_names() {
+  std::vector<std::string> names;
+  for (const Row& row : kPoints)
+    if (row.by_default) names.emplace_back(row.name);
   return names;
 }
 

@@ -5,131 +5,120 @@
 // thread, then those directed at its process; standard signals are pending once, real-time signals
 // queue up. A pair must agree on si_code. Signals of the kernel's own (faults, timers, terminals) have
 // no sender.
+//
+// A signal that is fatal never arrives: every thread takes a SIGKILL without siginfo instead, and by then
+// the exit code of the process says which signal it was. Its sender is that of the pending signal.
 #include <algorithm>
 #include <array>
-#include <list>
-#include <unordered_map>
 
 #include "replay/names.h"
 #include "replay/points/derive.h"
+#include "replay/points/pending_signals.h"
 #include "replay/points/points.h"
+#include "replay/points/signal_fields.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
 namespace {
 
-// Kernel numbers that are the same on every machine (include/uapi/asm-generic/siginfo.h,
-// include/trace/events/signal.h).
-constexpr std::uint32_t kFirstRealTime = 32;
+using Ints = std::span<const std::uint64_t>;
+
 constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
-constexpr std::int32_t kSiUser = 0, kSiQueue = -1, kSiTkill = -6;
-constexpr std::uint64_t kResultDelivered = 0, kResultLoseInfo = 4;
+constexpr std::uint64_t kInitialPidNamespace = 0xEFFFFFFC;
 
-struct Sender {
-  std::int32_t code = 0;
-  bool to_process = false;
-  bool known = false;  // false: the kernel sent it, whoever was running
-  std::uint32_t pid = 0, tid = 0, uid = 0;
-  char name[DSE_COMM_SIZE] = {};
+// The columns that a walk through a batch needs, of both sides.
+struct Columns {
+  TableView generates, delivers, exits;
+  Ints pid, tid, uid, ns_pid, cgroup;
+  format::StringColumn comm;
+  Ints sent_signal, sent_code, group, result, target_pid, target_tid;
+  Ints signal, code, info_pid, info_uid, group_exit, deliver_flags, exit_flags;
+
+  static Result<Columns> open(const format::Batch& batch) {
+    Columns c;
+    DSE_TRY_ASSIGN(c.generates, TableView::open(batch, DSE_SIGNAL_GENERATE));
+    DSE_TRY_ASSIGN(c.delivers, TableView::open(batch, DSE_SIGNAL_DELIVER));
+    DSE_TRY_ASSIGN(c.exits, TableView::open(batch, DSE_PROCESS_EXIT));
+    if (c.generates.rows() + c.delivers.rows() + c.exits.rows() == 0) return c;
+    DSE_TRY_ASSIGN(c.pid, task_ints(batch, "pid"));
+    DSE_TRY_ASSIGN(c.tid, task_ints(batch, "tid"));
+    DSE_TRY_ASSIGN(c.uid, task_ints(batch, "uid"));
+    DSE_TRY_ASSIGN(c.ns_pid, task_ints(batch, "nsPid"));
+    DSE_TRY_ASSIGN(c.cgroup, task_ints(batch, "cgroupId"));
+    DSE_TRY_ASSIGN(c.comm, task_names(batch));
+    DSE_TRY_ASSIGN(c.sent_signal, c.generates.ints("signal"));
+    DSE_TRY_ASSIGN(c.sent_code, c.generates.ints("code"));
+    DSE_TRY_ASSIGN(c.group, c.generates.ints("group"));
+    DSE_TRY_ASSIGN(c.result, c.generates.ints("result"));
+    DSE_TRY_ASSIGN(c.target_pid, c.generates.ints("targetPid"));
+    DSE_TRY_ASSIGN(c.target_tid, c.generates.ints("targetTid"));
+    DSE_TRY_ASSIGN(c.signal, c.delivers.ints("signal"));
+    DSE_TRY_ASSIGN(c.code, c.delivers.ints("code"));
+    DSE_TRY_ASSIGN(c.info_pid, c.delivers.ints("infoPid"));
+    DSE_TRY_ASSIGN(c.info_uid, c.delivers.ints("infoUid"));
+    DSE_TRY_ASSIGN(c.group_exit, c.delivers.ints("groupExit"));
+    DSE_TRY_ASSIGN(c.deliver_flags, c.delivers.ints("exitFlags"));
+    DSE_TRY_ASSIGN(c.exit_flags, c.exits.ints("flags"));
+    return c;
+  }
 };
 
-// Signals on their way, as the kernel keeps them.
-class PendingSignals {
- public:
-  void add(std::uint32_t target, bool to_process, std::uint32_t signal, const Sender& sender) {
-    std::uint64_t at = key(target, to_process);
-    if (targets_.size() >= kMaxTargets && !targets_.count(at)) return;
-    Queue& queue = queue_of(targets_[at], signal);
-    // Whatever else a standard signal's slot holds was never delivered: the process discarded it.
-    if (signal < kFirstRealTime) queue.clear();
-    // A process that never takes its real-time signals fills its queue up to RLIMIT_SIGPENDING.
-    if (queue.size() < kMaxQueue) queue.push_back(sender);
+// What the other side adds to the events, by event.
+struct Joined {
+  std::vector<std::uint64_t>&pid, &tid, &uid;
+  std::vector<std::uint8_t>&has_sender, &has_tid;
+  std::vector<std::string_view>&name, &container, &source, &directed, &result, &cause;
+
+  explicit Joined(const EventBatch& out)
+      : pid(out.own_numbers(out.size())),
+        tid(out.own_numbers(out.size())),
+        uid(out.own_numbers(out.size())),
+        has_sender(out.own_flags(out.size())),
+        has_tid(out.own_flags(out.size())),
+        name(out.own_texts(out.size())),
+        container(out.own_texts(out.size())),
+        source(out.own_texts(out.size())),
+        directed(out.own_texts(out.size())),
+        result(out.own_texts(out.size())),
+        cause(out.own_texts(out.size())) {}
+
+  void set_columns(EventBatch& out) const {
+    auto numbers = [&](const char* field, const std::vector<std::uint64_t>& values,
+                       const std::vector<std::uint8_t>& present) {
+      EventColumn column;
+      column.numbers = values;
+      column.present = present;
+      out.set_column(field, column);
+    };
+    auto texts = [&](const char* field, const std::vector<std::string_view>& values) {
+      EventColumn column;
+      column.texts = values;
+      out.set_column(field, column);
+    };
+    numbers("sig.sender.pid", pid, has_sender);
+    numbers("sig.sender.uid", uid, has_sender);
+    numbers("sig.sender.tid", tid, has_tid);
+    texts("sig.sender.name", name);
+    texts("sig.sender.container", container);
+    texts("sig.sender.source", source);
+    texts("sig.directed", directed);
+    texts("sig.result", result);
+    texts("sig.cause", cause);
   }
-
-  // The sender of a signal that is delivered now.
-  std::optional<Sender> take(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal,
-                             std::int32_t code) {
-    for (bool to_process : {false, true}) {
-      auto found = targets_.find(key(to_process ? pid : tid, to_process));
-      if (found == targets_.end()) continue;
-      Queue& queue = queue_of(found->second, signal);
-      if (queue.empty() || queue.front().code != code) continue;
-      Sender sender = queue.front();
-      queue.pop_front();
-      return sender;
-    }
-    return {};
-  }
-
-  void forget(std::uint32_t pid, std::uint32_t tid, bool whole_process) {
-    targets_.erase(key(tid, false));
-    if (whole_process) targets_.erase(key(pid, true));
-  }
-  void clear() { targets_.clear(); }
-  bool empty() const { return targets_.empty(); }
-
- private:
-  // Mostly one long, and then it must not allocate.
-  class Queue {
-   public:
-    bool empty() const { return !has_first_; }
-    std::size_t size() const { return has_first_ + rest_.size(); }
-    const Sender& front() const { return first_; }
-    void push_back(const Sender& sender) {
-      if (has_first_) {
-        rest_.push_back(sender);
-      } else {
-        first_ = sender;
-        has_first_ = true;
-      }
-    }
-    void pop_front() {
-      has_first_ = !rest_.empty();
-      if (!has_first_) return;
-      first_ = rest_.front();
-      rest_.pop_front();
-    }
-    void clear() {
-      has_first_ = false;
-      rest_.clear();
-    }
-
-   private:
-    Sender first_;
-    bool has_first_ = false;
-    std::list<Sender> rest_;
-  };
-
-  static constexpr std::size_t kMaxQueue = 65536;
-  // Threads with signals on their way: more than there can be on a host (pid_max).
-  static constexpr std::size_t kMaxTargets = std::size_t{1} << 22;
-
-  // The few signals that a thread or process has met.
-  using Target = std::vector<std::pair<std::uint32_t, Queue>>;
-
-  static std::uint64_t key(std::uint32_t target, bool to_process) {
-    return std::uint64_t{target} << 1 | std::uint64_t{to_process};
-  }
-  static Queue& queue_of(Target& target, std::uint32_t signal) {
-    for (auto& [number, queue] : target)
-      if (number == signal) return queue;
-    return target.emplace_back(signal, Queue()).second;
-  }
-
-  std::unordered_map<std::uint64_t, Target> targets_;
 };
+
+bool is_joined_field(std::string_view name) {
+  return name.starts_with("sig.sender.") || name == "sig.directed" || name == "sig.result" ||
+         name == "sig.cause";
+}
 
 class SignalDelivered final : public ObservationPoint {
  public:
   SignalDelivered()
       : ObservationPoint("SignalDelivered",
-                         "{sig.name} -> {proc.name}[{proc.pid}]"
-                         "((  from {sig.sender.name}[{sig.sender.pid}]))"
-                         "((  {sig.code}))  handler={sig.handler}") {
-    for (const char* name :
-         {"sig.sender.pid", "sig.sender.tid", "sig.sender.name", "sig.sender.uid", "sig.directed"})
-      sender_fields_.push_back(static_cast<std::size_t>(field(name)));
-  }
+                         "{sig.name} -> {proc.name}[{proc.pid}]((  in {container.id}))"
+                         "((  from {sig.sender.name}[{sig.sender.pid}]))((  for {sig.cause}))"
+                         "((  {sig.code}))((  value={sig.value}))  handler={sig.handler}") {}
 
   format::KindSet kinds() const override {
     using format::kind_bit;
@@ -139,147 +128,141 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   StateNeeds use(const std::vector<std::size_t>& used) override {
-    join_ = std::any_of(used.begin(), used.end(), [&](std::size_t field) {
-      return std::find(sender_fields_.begin(), sender_fields_.end(), field) != sender_fields_.end();
-    });
+    join_ = std::any_of(used.begin(), used.end(),
+                        [&](std::size_t field) { return is_joined_field(fields()[field].name); });
     return ObservationPoint::use(used);
   }
 
   Status process(const format::Batch& batch, const State& state, EventBatch& out) override {
     DSE_TRY(out.use_table(batch.table(DSE_SIGNAL_DELIVER)));
     if (!join_) return {};
-    return join(batch, state.arch(), out);
+    return join(batch, state, out);
   }
 
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
-    Arch arch = events.state().arch();
-    DSE_TRY_ASSIGN(TableView delivers, TableView::open(events.batch(), DSE_SIGNAL_DELIVER));
-    if (field.name == "sig.name") {
-      DSE_TRY_ASSIGN(auto signals, delivers.ints("signal"));
-      out = name_numbers(events, signals, [&](std::uint64_t signal) {
-        return signal_name(arch, static_cast<int>(signal));
-      });
-    } else if (field.name == "sig.code") {
-      DSE_TRY_ASSIGN(auto signals, delivers.ints("signal"));
-      DSE_TRY_ASSIGN(auto codes, delivers.ints("code"));
-      std::vector<std::uint64_t> keys(codes.size());
-      for (std::size_t i = 0; i < keys.size(); ++i)
-        keys[i] = signals[i] << 32 | static_cast<std::uint32_t>(codes[i]);
-      out = name_numbers(events, keys, [&](std::uint64_t key) {
-        auto code = static_cast<std::int32_t>(key);
-        std::string_view name = signal_code_name(arch, static_cast<int>(key >> 32), code);
-        return name.empty() ? std::to_string(code) : std::string(name);
-      });
-    } else if (field.name == "sig.handler") {
-      DSE_TRY_ASSIGN(auto handlers, delivers.ints("handler"));
-      auto& kinds = events.own_numbers(handlers.size());
-      for (std::size_t i = 0; i < kinds.size(); ++i)
-        kinds[i] = std::min<std::uint64_t>(handlers[i], 2);
+    if (field.name == "sig.handler") {
+      DSE_TRY_ASSIGN(EventColumn handlers, events.source_column("handler"));
+      auto& kinds = events.own_numbers(events.size());
+      for (std::uint32_t i = 0; i < events.size(); ++i)
+        kinds[i] = std::min<std::uint64_t>(handlers.numbers[handlers.slot(i)], 2);
       auto& names = events.own_texts(0);
       names = {"default", "ignore", "user"};
       out.index = kinds;
       out.texts = names;
+      return {};
     }
+    DSE_TRY_ASSIGN(out, signal_field(field.name, events));
     return {};
   }
 
   void reset() override { pending_.clear(); }
 
  private:
-  // Walks both sides in arrival order and sets the columns of the sender.
-  Status join(const format::Batch& batch, Arch arch, EventBatch& out) {
-    DSE_TRY_ASSIGN(TableView generates, TableView::open(batch, DSE_SIGNAL_GENERATE));
-    DSE_TRY_ASSIGN(TableView delivers, TableView::open(batch, DSE_SIGNAL_DELIVER));
-    DSE_TRY_ASSIGN(TableView exits, TableView::open(batch, DSE_PROCESS_EXIT));
-    if (generates.rows() == 0 && (pending_.empty() || delivers.rows() + exits.rows() == 0))
+  // Walks both sides in arrival order and sets the columns that come from the sending one.
+  Status join(const format::Batch& batch, const State& state, EventBatch& out) {
+    DSE_TRY_ASSIGN(Columns c, Columns::open(batch));
+    if (c.delivers.rows() == 0 && c.generates.rows() == 0 &&
+        (pending_.empty() || c.exits.rows() == 0))
       return {};
-    using Ints = std::span<const std::uint64_t>;
-    DSE_TRY_ASSIGN(Ints pid, task_ints(batch, "pid"));
-    DSE_TRY_ASSIGN(Ints tid, task_ints(batch, "tid"));
-    DSE_TRY_ASSIGN(Ints uid, task_ints(batch, "uid"));
-    DSE_TRY_ASSIGN(format::StringColumn comm, task_names(batch));
-    DSE_TRY_ASSIGN(Ints sent_signal, generates.ints("signal"));
-    DSE_TRY_ASSIGN(Ints sent_code, generates.ints("code"));
-    DSE_TRY_ASSIGN(Ints group, generates.ints("group"));
-    DSE_TRY_ASSIGN(Ints result, generates.ints("result"));
-    DSE_TRY_ASSIGN(Ints target_pid, generates.ints("targetPid"));
-    DSE_TRY_ASSIGN(Ints target_tid, generates.ints("targetTid"));
-    DSE_TRY_ASSIGN(Ints signal, delivers.ints("signal"));
-    DSE_TRY_ASSIGN(Ints code, delivers.ints("code"));
-    DSE_TRY_ASSIGN(Ints exit_flags, exits.ints("flags"));
-    const int child_signal = signal_number(arch, "SIGCHLD").value_or(17);
-
-    std::uint32_t n = delivers.rows();
-    auto& sender_pid = out.own_numbers(n);
-    auto& sender_tid = out.own_numbers(n);
-    auto& sender_name = out.own_texts(n);
-    auto& sender_uid = out.own_numbers(n);
-    auto& directed = out.own_texts(n);
-    auto& present = out.own_flags(n);
-
-    std::array<const TableView*, 3> views{&generates, &delivers, &exits};
+    Joined joined(out);
+    const int child = signal_number(state.arch(), "SIGCHLD").value_or(17);
+    std::array<const TableView*, 3> views{&c.generates, &c.delivers, &c.exits};
     DSE_TRY(in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
-      std::uint64_t task = views[view]->task[row];
       if (view == 0) {
-        if (result[row] != kResultDelivered && result[row] != kResultLoseInfo) return {};
-        if (sent_signal[row] < 1 || sent_signal[row] > kMaxSignal) return {};
-        Sender sender;
-        sender.code = static_cast<std::int32_t>(sent_code[row]);
-        sender.to_process = group[row] != 0;
-        sender.known = sender.code == kSiUser || sender.code == kSiQueue ||
-                       sender.code == kSiTkill ||
-                       static_cast<int>(sent_signal[row]) == child_signal;
-        sender.pid = static_cast<std::uint32_t>(pid[task]);
-        sender.tid = static_cast<std::uint32_t>(tid[task]);
-        sender.uid = static_cast<std::uint32_t>(uid[task]);
-        std::string_view name = comm[task];
-        name.copy(sender.name, sizeof(sender.name));
-        pending_.add(
-            static_cast<std::uint32_t>(sender.to_process ? target_pid[row] : target_tid[row]),
-            sender.to_process, static_cast<std::uint32_t>(sent_signal[row]), sender);
+        note_sent(c, row, child);
       } else if (view == 1) {
-        if (signal[row] < 1 || signal[row] > kMaxSignal) return {};
-        auto sender = pending_.take(
-            static_cast<std::uint32_t>(pid[task]), static_cast<std::uint32_t>(tid[task]),
-            static_cast<std::uint32_t>(signal[row]), static_cast<std::int32_t>(code[row]));
-        if (!sender) return {};
-        directed[row] = sender->to_process ? "process" : "thread";
-        if (!sender->known) return {};
-        present[row] = 1;
-        sender_pid[row] = sender->pid;
-        sender_tid[row] = sender->tid;
-        sender_uid[row] = sender->uid;
-        sender_name[row] = out.own_text(
-            std::string(until_nul(std::string_view(sender->name, sizeof(sender->name)))));
+        note_delivered(c, row, child, state, out, joined);
       } else {
-        pending_.forget(static_cast<std::uint32_t>(pid[task]),
-                        static_cast<std::uint32_t>(tid[task]),
-                        (exit_flags[row] & DSE_EXIT_GROUP_DEAD) != 0);
+        std::uint64_t task = c.exits.task[row];
+        pending_.forget(static_cast<std::uint32_t>(c.pid[task]),
+                        static_cast<std::uint32_t>(c.tid[task]),
+                        (c.exit_flags[row] & DSE_EXIT_GROUP_DEAD) != 0);
       }
       return {};
     }));
-
-    auto numbers = [&](const std::vector<std::uint64_t>& values) {
-      EventColumn column;
-      column.numbers = values;
-      column.present = present;
-      return column;
-    };
-    auto texts = [](const std::vector<std::string_view>& values) {
-      EventColumn column;
-      column.texts = values;
-      return column;
-    };
-    out.set_column(sender_fields_[0], numbers(sender_pid));
-    out.set_column(sender_fields_[1], numbers(sender_tid));
-    out.set_column(sender_fields_[2], texts(sender_name));
-    out.set_column(sender_fields_[3], numbers(sender_uid));
-    out.set_column(sender_fields_[4], texts(directed));
+    joined.set_columns(out);
     return {};
   }
 
-  std::vector<std::size_t> sender_fields_;
-  bool join_ = true;  // someone wants to know the senders
+  void note_sent(const Columns& c, std::uint32_t row, int child) {
+    if (c.result[row] != kResultDelivered && c.result[row] != kResultLoseInfo) return;
+    if (c.sent_signal[row] < 1 || c.sent_signal[row] > kMaxSignal) return;
+    std::uint64_t task = c.generates.task[row];
+    Sender sender;
+    sender.code = static_cast<std::int32_t>(c.sent_code[row]);
+    sender.to_process = c.group[row] != 0;
+    sender.result = static_cast<std::uint32_t>(c.result[row]);
+    sender.known = sent_by_process(sender.code, static_cast<int>(c.sent_signal[row]) == child);
+    sender.pid = static_cast<std::uint32_t>(c.pid[task]);
+    sender.tid = static_cast<std::uint32_t>(c.tid[task]);
+    sender.uid = static_cast<std::uint32_t>(c.uid[task]);
+    sender.ns_pid = static_cast<std::uint32_t>(c.ns_pid[task]);
+    sender.cgroup_id = c.cgroup[task];
+    c.comm[task].copy(sender.name, sizeof(sender.name));
+    pending_.add(static_cast<std::uint32_t>(c.target_pid[row]),
+                 static_cast<std::uint32_t>(c.target_tid[row]),
+                 static_cast<std::uint32_t>(c.sent_signal[row]), sender);
+  }
+
+  void note_delivered(const Columns& c, std::uint32_t row, int child, const State& state,
+                      const EventBatch& out, Joined& joined) {
+    constexpr std::uint64_t kSignalOfStatus = 0x7f;
+    if (c.signal[row] < 1 || c.signal[row] > kMaxSignal) return;
+    std::uint64_t task = c.delivers.task[row];
+    auto pid = static_cast<std::uint32_t>(c.pid[task]);
+    auto tid = static_cast<std::uint32_t>(c.tid[task]);
+    auto signal = static_cast<std::uint32_t>(c.signal[row]);
+    auto code = static_cast<std::int32_t>(c.code[row]);
+    constexpr std::uint32_t kKill = 9;  // on every machine
+    bool ends = signal == kKill &&
+                (c.deliver_flags[row] & (DSE_DELIVER_GROUP_EXIT | DSE_DELIVER_GROUP_EXEC)) != 0;
+    if (ends) {
+      auto fatal = static_cast<std::uint32_t>(c.group_exit[row] & kSignalOfStatus);
+      if (c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC) fatal = 0;
+      joined.cause[row] =
+          fatal ? out.own_text(signal_name(state.arch(), static_cast<int>(fatal)))
+          : c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC ? std::string_view("execve")
+                                                          : std::string_view("exit_group");
+      auto sender = fatal ? pending_.fatal(pid, fatal) : std::nullopt;
+      if (sender)
+        set_sender(*sender, fatal == kKill ? "generate" : "fatal", row, state, out, joined);
+      else if (!fatal)
+        joined.source[row] = "kernel";
+      return;
+    }
+    if (auto sender = pending_.take(pid, tid, signal, code)) {
+      set_sender(*sender, "generate", row, state, out, joined);
+      return;
+    }
+    if (!sent_by_process(code, static_cast<int>(signal) == child)) {
+      joined.source[row] = "kernel";
+    } else if (c.info_pid[row] != 0 && c.ns_pid[task] == kInitialPidNamespace) {
+      // The record of sending is missing. What the receiver is told is true in its own namespaces.
+      joined.source[row] = "siginfo";
+      joined.has_sender[row] = 1;
+      joined.pid[row] = c.info_pid[row];
+      joined.uid[row] = c.info_uid[row];
+    }
+  }
+
+  static void set_sender(const Sender& sender, std::string_view source, std::uint32_t row,
+                         const State& state, const EventBatch& out, Joined& joined) {
+    joined.directed[row] = sender.to_process ? "process" : "thread";
+    joined.result[row] = signal_generate_result_name(sender.result);
+    joined.source[row] = sender.known ? source : "kernel";
+    if (!sender.known) return;
+    joined.has_sender[row] = joined.has_tid[row] = 1;
+    joined.pid[row] = sender.pid;
+    joined.tid[row] = sender.tid;
+    joined.uid[row] = sender.uid;
+    joined.name[row] =
+        out.own_text(std::string(until_nul(std::string_view(sender.name, sizeof(sender.name)))));
+    const Container* container =
+        state.container(sender.cgroup_id, sender.ns_pid, out.number(row));
+    if (container) joined.container[row] = out.own_text(container->id);
+  }
+
+  bool join_ = true;  // someone wants to know what the sending side tells
   PendingSignals pending_;
 };
 

@@ -1,7 +1,7 @@
 // SocketStateChange: every change of state of a TCP, MPTCP, SCTP or DCCP socket.
 #include <fmt/format.h>
 
-#include <cstring>
+#include <unordered_map>
 
 #include "replay/names.h"
 #include "replay/points/derive.h"
@@ -11,6 +11,7 @@
 namespace dse::replay {
 namespace {
 
+constexpr std::uint64_t kTcp = 6, kClose = 7, kListen = 10;  // IPPROTO_TCP, TCP_*
 constexpr std::uint64_t kInet = 2, kInet6 = 10;  // address families, the same on every machine
 
 std::string number_or(std::string_view name, std::uint64_t number) {
@@ -59,21 +60,34 @@ class SocketStateChange final : public ObservationPoint {
   SocketStateChange()
       : ObservationPoint("SocketStateChange",
                          "{sock.lip}:{sock.lport} -> {sock.rip}:{sock.rport}  {sock.proto}  "
-                         "{sock.oldstate} -> {sock.newstate}  on {proc.name}[{proc.pid}]") {}
+                         "{sock.oldstate} -> {sock.newstate}"
+                         "((  of {sock.owner.name}[{sock.owner.pid}]))"
+                         "((  in {sock.owner.container}))  on {proc.name}[{proc.pid}]") {}
 
-  format::KindSet kinds() const override { return format::kind_bit(DSE_SOCKET_STATE); }
+  format::KindSet kinds() const override {
+    return format::kind_bit(DSE_SOCKET_STATE) | format::kind_bit(DSE_SOCKET_SNAPSHOT);
+  }
+  void reset() override { existing_.clear(); }
 
   Status process(const format::Batch& batch, const State&, EventBatch& out) override {
+    if (batch.table(DSE_SOCKET_SNAPSHOT)) DSE_TRY(note_existing(batch));
     return out.use_table(batch.table(DSE_SOCKET_STATE));
   }
 
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
     DSE_TRY_ASSIGN(TableView sockets, TableView::open(events.batch(), DSE_SOCKET_STATE));
+    if (sockets.rows() == 0) return {};
+    if (field.name.starts_with("sock.owner.")) return owner(field.name, sockets, events, out);
+    if (field.name == "sock.age" || field.name == "sock.oldstate_duration")
+      return since(field.name == "sock.age" ? "born" : "since", sockets, events, out);
+    for (const auto& [name, column] : kTraffic)
+      if (field.name == name) return traffic(column, sockets, events, out);
     if (field.name == "sock.lip") return addresses(sockets, "localAddress", events, out);
     if (field.name == "sock.rip") return addresses(sockets, "remoteAddress", events, out);
     auto name_column = [&](const char* column, auto name) -> Status {
-      DSE_TRY_ASSIGN(auto numbers, sockets.ints(column));
-      out = name_numbers(events, numbers, name);
+      DSE_TRY_ASSIGN(EventColumn numbers, events.source_column(column));
+      out = name_numbers(events, numbers,
+                         [&](std::uint64_t n) { return std::optional(name(n)); });
       return {};
     };
     if (field.name == "sock.family")
@@ -93,6 +107,127 @@ class SocketStateChange final : public ObservationPoint {
   }
 
  private:
+  struct Owner {
+    std::uint64_t pid = 0, uid = 0, ns_pid = 0, cgroup_id = 0, source = 0;
+    std::string name;
+  };
+
+  static constexpr std::pair<std::string_view, const char*> kTraffic[] = {
+      {"sock.bytes_sent", "bytesSent"},       {"sock.bytes_received", "bytesReceived"},
+      {"sock.segs_sent", "segmentsSent"},     {"sock.segs_received", "segmentsReceived"},
+      {"sock.retransmits", "retransmitted"},
+  };
+
+  // The columns that tell of owners, in records of a change and of the snapshot alike.
+  struct OwnerColumns {
+    std::span<const std::uint64_t> pid, uid, ns_pid, cgroup, source, cookie;
+    format::StringColumn name;
+
+    static Result<OwnerColumns> open(const TableView& table) {
+      OwnerColumns columns;
+      DSE_TRY_ASSIGN(columns.pid, table.ints("ownerPid"));
+      DSE_TRY_ASSIGN(columns.uid, table.ints("ownerUid"));
+      DSE_TRY_ASSIGN(columns.ns_pid, table.ints("ownerNsPid"));
+      DSE_TRY_ASSIGN(columns.cgroup, table.ints("ownerCgroupId"));
+      DSE_TRY_ASSIGN(columns.source, table.ints("ownerSource"));
+      DSE_TRY_ASSIGN(columns.cookie, table.ints("cookie"));
+      DSE_TRY_ASSIGN(columns.name, table.strings("ownerComm"));
+      return columns;
+    }
+    Owner at(std::uint32_t row) const {
+      return {pid[row],    uid[row], ns_pid[row], cgroup[row],
+              source[row], std::string(until_nul(name[row]))};
+    }
+  };
+
+  // Who had which socket open when recording began: for changes in the moments before the kernel side
+  // was told.
+  Status note_existing(const format::Batch& batch) {
+    DSE_TRY_ASSIGN(TableView table, TableView::open(batch, DSE_SOCKET_SNAPSHOT));
+    DSE_TRY_ASSIGN(OwnerColumns columns, OwnerColumns::open(table));
+    for (std::uint32_t row = 0; row < table.rows(); ++row)
+      existing_[columns.cookie[row]] = columns.at(row);
+    return {};
+  }
+
+  Status owner(std::string_view field, const TableView& sockets, const EventBatch& events,
+               EventColumn& out) const {
+    if (events.state().info().abi_version < 2) return {};  // owners were not recorded
+    DSE_TRY_ASSIGN(OwnerColumns columns, OwnerColumns::open(sockets));
+    std::uint32_t n = events.size();
+    auto& numbers = events.own_numbers(n);
+    auto& present = events.own_flags(n);
+    auto& texts = events.own_texts(n);
+    bool number = field == "sock.owner.pid" || field == "sock.owner.uid";
+    for (std::uint32_t i = 0; i < n; ++i) {
+      Owner owner = columns.at(i);
+      if (owner.source == DSE_OWNER_UNKNOWN)
+        if (auto found = existing_.find(columns.cookie[i]); found != existing_.end())
+          owner = found->second;
+      if (field == "sock.owner.source") {
+        texts[i] = source_name(owner.source);
+        continue;
+      }
+      if (owner.source == DSE_OWNER_UNKNOWN) continue;
+      present[i] = 1;
+      numbers[i] = field == "sock.owner.pid" ? owner.pid : owner.uid;
+      if (field == "sock.owner.name") texts[i] = events.own_text(owner.name);
+      if (field == "sock.owner.container") {
+        const Container* container = events.state().container(
+            owner.cgroup_id, static_cast<std::uint32_t>(owner.ns_pid), events.number(i));
+        if (container) texts[i] = events.own_text(container->id);
+      }
+    }
+    if (number) {
+      out.numbers = numbers;
+      out.present = present;
+    } else {
+      out.texts = texts;
+    }
+    return {};
+  }
+
+  static std::string_view source_name(std::uint64_t source) {
+    switch (source) {
+      case DSE_OWNER_CONNECT: return "connect";
+      case DSE_OWNER_LISTEN: return "listen";
+      case DSE_OWNER_ACCEPT: return "accept";
+      case DSE_OWNER_SNAPSHOT: return "snapshot";
+      default: return "unknown";
+    }
+  }
+
+  // Time from a moment that the record names, if it does.
+  static Status since(const char* column, const TableView& sockets, const EventBatch& events,
+                      EventColumn& out) {
+    DSE_TRY_ASSIGN(auto begin, sockets.ints(column));
+    DSE_TRY_ASSIGN(auto time, sockets.time());
+    auto& spans = events.own_numbers(events.size());
+    auto& present = events.own_flags(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i) {
+      present[i] = begin[i] != 0 && begin[i] <= time[i];
+      if (present[i]) spans[i] = time[i] - begin[i];
+    }
+    out.numbers = spans;
+    out.present = present;
+    return {};
+  }
+
+  // What went over a TCP connection, once there is one.
+  static Status traffic(const char* column, const TableView& sockets, const EventBatch& events,
+                        EventColumn& out) {
+    if (events.state().info().abi_version < 2) return {};
+    DSE_TRY_ASSIGN(auto values, sockets.ints(column));
+    DSE_TRY_ASSIGN(auto protocol, sockets.ints("protocol"));
+    DSE_TRY_ASSIGN(auto old_state, sockets.ints("oldState"));
+    auto& present = events.own_flags(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i)
+      present[i] = protocol[i] == kTcp && old_state[i] != kClose && old_state[i] != kListen;
+    out.numbers = values;
+    out.present = present;
+    return {};
+  }
+
   // An address is rendered once per family and distinct value.
   static Status addresses(const TableView& sockets, const char* column, const EventBatch& events,
                           EventColumn& out) {
@@ -100,7 +235,9 @@ class SocketStateChange final : public ObservationPoint {
     DSE_TRY_ASSIGN(auto family, sockets.ints("family"));
     std::vector<std::uint64_t> keys(family.size());
     for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = bytes.index[i] << 16 | family[i];
-    out = name_numbers(events, keys, [&](std::uint64_t key) -> std::string {
+    EventColumn numbers;
+    numbers.numbers = keys;
+    out = name_numbers(events, numbers, [&](std::uint64_t key) -> std::optional<std::string> {
       std::string_view address = bytes.values[key >> 16];
       std::uint64_t kind = key & 0xffff;
       if (kind == kInet) return ipv4(address);
@@ -109,6 +246,8 @@ class SocketStateChange final : public ObservationPoint {
     });
     return {};
   }
+
+  std::unordered_map<std::uint64_t, Owner> existing_;  // by cookie
 };
 
 }  // namespace

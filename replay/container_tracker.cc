@@ -1,0 +1,480 @@
+#include "replay/container_tracker.h"
+
+#include <algorithm>
+#include <array>
+
+#include "replay/container.h"
+#include "replay/event.h"
+#include "replay/state.h"
+#include "replay/table_view.h"
+
+namespace dse::replay {
+namespace {
+
+using Ints = std::span<const std::uint64_t>;
+
+// The initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+constexpr std::uint64_t kInitialPidNamespace = 0xEFFFFFFC;
+
+std::string_view leaf_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+
+bool is_init_of_namespace(std::uint64_t vpid, std::uint64_t ns_pid) {
+  return vpid == 1 && ns_pid != kInitialPidNamespace && ns_pid != 0;
+}
+
+// The runtime executes itself again inside the cgroup before it executes the container's program.
+bool is_runtime_setup(std::string_view filename, std::string_view args) {
+  std::size_t end = args.find('\0');
+  bool init = end != std::string_view::npos && until_nul(args.substr(end + 1)) == "init";
+  return init && (filename.starts_with("/proc/self/") || filename.starts_with("/dev/fd/"));
+}
+
+// runc calls its own processes "runc:[1:CHILD]" and "runc:[2:INIT]" until the container's program takes
+// over.
+bool is_runc_stage(std::string_view name) { return name.starts_with("runc:["); }
+
+std::string with_dashes(std::string_view uid) {
+  std::string out(uid);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+}  // namespace
+
+std::string_view confidence_name(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::high: return "high";
+    case Confidence::medium: return "medium";
+    case Confidence::low: return "low";
+  }
+  return "";
+}
+
+std::shared_ptr<const Container> container_of_path(std::string_view path) {
+  if (!classify_cgroup_path(path)) return nullptr;
+  auto container = std::make_shared<Container>();
+  for (const ContainerPath& found : classify_cgroup_path_all(path)) {
+    container->ids += std::string(found.id) + '\0';
+    container->id = found.id;
+    container->runtime = found.runtime.empty() ? "unknown" : found.runtime;
+    container->pod_uid = with_dashes(found.pod_uid_raw);
+  }
+  return container;
+}
+
+std::string metadata_key(std::string_view cgroup_path) {
+  auto container = classify_cgroup_path(cgroup_path);
+  return std::string(container ? container->id : leaf_of(cgroup_path));
+}
+
+// ---- the tracker ---------------------------------------------------------------------------------
+
+void ContainerTracker::reset() { *this = ContainerTracker(); }
+
+const Container* ContainerTracker::by_cgroup(std::uint64_t id, std::uint64_t number) const {
+  const Shared* found = by_cgroup_.at(id, number);
+  return found ? found->get() : nullptr;
+}
+
+const Container* ContainerTracker::by_namespace(std::uint32_t ns_pid, std::uint64_t number) const {
+  const Shared* found = by_namespace_.at(ns_pid, number);
+  return found ? found->get() : nullptr;
+}
+
+ContainerTracker::Tracked& ContainerTracker::track(const Shared& container) {
+  Tracked& tracked = tracked_[container->id];
+  tracked.container = container;
+  return tracked;
+}
+
+void ContainerTracker::register_namespace(Tracked& tracked, std::uint32_t ns_pid,
+                                          std::uint64_t number) {
+  if (ns_pid == 0 || ns_pid == kInitialPidNamespace) return;
+  tracked.ns_pid = ns_pid;
+  by_namespace_.set(ns_pid, number, tracked.container);
+}
+
+void ContainerTracker::register_cgroup(Tracked& tracked, std::uint64_t number) {
+  if (tracked.cgroup_id == 0) return;
+  own_cgroups_[tracked.cgroup_id] = tracked.container->id;
+  if (!tracked.has_path) by_cgroup_.set(tracked.cgroup_id, number, tracked.container);
+}
+
+void ContainerTracker::forget(std::map<std::string, Tracked>::iterator at, std::uint64_t number) {
+  const Tracked& tracked = at->second;
+  if (tracked.init_pid) inits_.erase(tracked.init_pid);
+  if (tracked.ns_pid) by_namespace_.erase(tracked.ns_pid, number);
+  if (tracked.cgroup_id) {
+    own_cgroups_.erase(tracked.cgroup_id);
+    by_cgroup_.erase(tracked.cgroup_id, number);
+  }
+  tracked_.erase(at);
+}
+
+bool ContainerTracker::is_member(std::uint32_t pid, std::uint64_t start,
+                                 const std::string& id) const {
+  auto found = members_.find(pid);
+  return found != members_.end() && found->second.start == start && found->second.id == id;
+}
+
+// What the task table says of the tasks of a batch.
+struct ContainerTracker::Tasks {
+  Ints pid, tid, ppid, vpid, ns_pid, start, cgroup;
+  format::StringColumn comm;
+
+  static Result<Tasks> open(const format::Batch& batch) {
+    Tasks tasks;
+    DSE_TRY_ASSIGN(tasks.pid, task_ints(batch, "pid"));
+    DSE_TRY_ASSIGN(tasks.tid, task_ints(batch, "tid"));
+    DSE_TRY_ASSIGN(tasks.ppid, task_ints(batch, "ppid"));
+    DSE_TRY_ASSIGN(tasks.vpid, task_ints(batch, "vpid"));
+    DSE_TRY_ASSIGN(tasks.ns_pid, task_ints(batch, "nsPid"));
+    DSE_TRY_ASSIGN(tasks.start, task_ints(batch, "startTime"));
+    DSE_TRY_ASSIGN(tasks.cgroup, task_ints(batch, "cgroupId"));
+    DSE_TRY_ASSIGN(tasks.comm, task_names(batch));
+    return tasks;
+  }
+};
+
+// One batch: its records, and what they make of the tracker.
+class ContainerTracker::Walk {
+ public:
+  Walk(ContainerTracker& tracker, const format::Batch& batch, const State& state)
+      : tracker_(tracker), batch_(batch), state_(state) {}
+
+  Status existing();
+  Status changes();
+
+ private:
+  // A process, whoever tells of it.
+  struct Subject {
+    std::uint32_t pid, ppid;
+    std::uint64_t start, cgroup, vpid, ns_pid;
+    bool runc_stage;  // runc has not become the container's program yet
+  };
+
+  Subject subject_of(std::uint64_t task) const {
+    return {u32(tasks_.pid[task]), u32(tasks_.ppid[task]), tasks_.start[task], tasks_.cgroup[task],
+            tasks_.vpid[task],     tasks_.ns_pid[task],    false};
+  }
+  std::string_view path_of(std::uint64_t cgroup) const {
+    return state_.cgroup_path(cgroup, number_);
+  }
+  Shared known_container(const Subject& subject) const;
+  Shared new_container(const Subject& subject) const;
+  Tracked& adopt(const Shared& container, const Subject& subject);
+  void set_init(Tracked& tracked, const Subject& subject);
+  void report(const Tracked& tracked, const char* phase, const char* evidence,
+              std::uint64_t task, std::optional<std::uint32_t> status = {});
+
+  Status on_fork(std::uint32_t row);
+  Status on_exec(std::uint32_t row);
+  Status on_exit(std::uint32_t row);
+  Status on_mkdir(std::uint32_t row);
+  Status on_rmdir(std::uint32_t row);
+  void end(Tracked& tracked, const char* evidence, std::uint64_t task,
+           std::optional<std::uint32_t> status);
+
+  Status open(TableView& view, format::Kind kind);
+
+  ContainerTracker& tracker_;
+  const format::Batch& batch_;
+  const State& state_;
+  Tasks tasks_;
+  // The record at hand.
+  const TableView* view_ = nullptr;
+  std::uint32_t position_ = 0;
+  std::uint64_t number_ = 0;
+  std::uint64_t time_ = 0, cpu_ = 0;
+
+  TableView forks_, execs_, exits_, mkdirs_, rmdirs_;
+  Ints child_pid_, child_tid_, child_ppid_, child_vpid_, child_ns_pid_, child_start_, child_cgroup_;
+  format::StringColumn filename_, args_;
+  Ints exit_flags_, exit_status_;
+  Ints made_, made_in_, made_below_, removed_, removed_from_;
+};
+
+Status ContainerTracker::Walk::open(TableView& view, format::Kind kind) {
+  DSE_TRY_ASSIGN(view, TableView::open(batch_, kind));
+  return {};
+}
+
+// The container that a process is in, if it is in one that is known.
+ContainerTracker::Shared ContainerTracker::Walk::known_container(const Subject& subject) const {
+  if (const Cgroup* cgroup = state_.cgroup(subject.cgroup, number_); cgroup && cgroup->container)
+    return cgroup->container;
+  if (const Shared* found = tracker_.by_cgroup_.newest(subject.cgroup)) return *found;
+  if (const Shared* found = tracker_.by_namespace_.newest(subject.ns_pid)) return *found;
+  return nullptr;
+}
+
+// One that nothing but this process tells of: the init of a pid namespace, or a program that runc is
+// about to start. Its id is the leaf of its cgroup, if that is not the one of its parent too.
+ContainerTracker::Shared ContainerTracker::Walk::new_container(const Subject& subject) const {
+  const Process* parent = state_.process(subject.ppid, number_);
+  std::string_view leaf = leaf_of(path_of(subject.cgroup));
+  bool own_cgroup = parent && parent->cgroup_id != subject.cgroup && !leaf.empty();
+  bool init = is_init_of_namespace(subject.vpid, subject.ns_pid);
+  if (!init && !(subject.runc_stage && own_cgroup)) return nullptr;
+  auto container = std::make_shared<Container>();
+  container->id = own_cgroup ? std::string(leaf) : "pidns-" + std::to_string(subject.ns_pid);
+  container->ids = container->id + '\0';
+  container->runtime = subject.runc_stage ? "runc" : "unknown";
+  container->confidence = subject.runc_stage ? Confidence::high
+                          : own_cgroup       ? Confidence::medium
+                                             : Confidence::low;
+  return container;
+}
+
+// Tracks a container that `subject` is in.
+ContainerTracker::Tracked& ContainerTracker::Walk::adopt(const Shared& container,
+                                                         const Subject& subject) {
+  Tracked& tracked = tracker_.track(container);
+  std::string_view path = path_of(subject.cgroup);
+  const Cgroup* cgroup = state_.cgroup(subject.cgroup, number_);
+  tracked.has_path = cgroup && cgroup->container;
+  bool own_cgroup = tracked.has_path || leaf_of(path) == container->id;
+  if (tracked.cgroup_path.empty()) tracked.cgroup_path = path;
+  if (tracked.cgroup_id == 0 && own_cgroup) {
+    tracked.cgroup_id = subject.cgroup;
+    tracker_.register_cgroup(tracked, number_);
+  }
+  return tracked;
+}
+
+void ContainerTracker::Walk::set_init(Tracked& tracked, const Subject& subject) {
+  if (tracked.init_pid) tracker_.inits_.erase(tracked.init_pid);
+  tracked.init_pid = subject.pid;
+  tracked.init_start = subject.start;
+  tracker_.inits_[subject.pid] = tracked.container->id;
+  tracker_.register_namespace(tracked, u32(subject.ns_pid), number_);
+}
+
+void ContainerTracker::Walk::report(const Tracked& tracked, const char* phase,
+                                    const char* evidence, std::uint64_t task,
+                                    std::optional<std::uint32_t> status) {
+  tracker_.findings_.push_back({position_, time_, cpu_, task, tracked.container,
+                                tracked.cgroup_path, tracked.cgroup_id, tracked.init_pid, phase,
+                                evidence, status});
+}
+
+// ---- the snapshot --------------------------------------------------------------------------------
+
+Status ContainerTracker::Walk::existing() {
+  TableView processes;
+  DSE_TRY(open(processes, DSE_PROCESS_SNAPSHOT));
+  if (processes.rows() == 0) return {};
+  DSE_TRY_ASSIGN(tasks_, Tasks::open(batch_));
+  DSE_TRY_ASSIGN(Ints time, processes.table()->time());
+  DSE_TRY_ASSIGN(Ints cpu, processes.table()->cpu());
+
+  // The inits of namespaces first: they make containers known that no path tells of.
+  for (bool inits : {true, false}) {
+    for (std::uint32_t row = 0; row < processes.rows(); ++row) {
+      std::uint64_t task = processes.task[row];
+      Subject subject = subject_of(task);
+      if (is_init_of_namespace(subject.vpid, subject.ns_pid) != inits) continue;
+      Shared container = known_container(subject);
+      if (!container && inits) container = new_container(subject);
+      if (!container) continue;
+      tracker_.members_[subject.pid] = {subject.start, container->id};
+      bool is_new = !tracker_.tracked_.count(container->id);
+      Tracked& tracked = adopt(container, subject);
+      tracked.phase = Phase::started;
+      // Of the processes of a container, its init: pid 1 of its namespace, else the oldest. A process in
+      // a namespace of its own inside is not it.
+      bool older = !tracked.ns_pid && subject.start < tracked.init_start;
+      if (is_new || older) set_init(tracked, subject);
+    }
+  }
+  for (std::uint32_t row = 0; row < processes.rows(); ++row) {
+    Subject subject = subject_of(processes.task[row]);
+    auto init = tracker_.inits_.find(subject.pid);
+    if (init == tracker_.inits_.end()) continue;
+    const Tracked& tracked = tracker_.tracked_.at(init->second);
+    if (tracked.init_start != subject.start) continue;
+    position_ = processes.positions[row];
+    time_ = time[row];
+    cpu_ = cpu[row];
+    report(tracked, "existing", "snapshot", processes.task[row]);
+  }
+  return {};
+}
+
+// ---- the stream ----------------------------------------------------------------------------------
+
+Status ContainerTracker::Walk::changes() {
+  DSE_TRY(open(forks_, DSE_PROCESS_FORK));
+  DSE_TRY(open(execs_, DSE_PROCESS_EXEC));
+  DSE_TRY(open(exits_, DSE_PROCESS_EXIT));
+  DSE_TRY(open(mkdirs_, DSE_CGROUP_MKDIR));
+  DSE_TRY(open(rmdirs_, DSE_CGROUP_RMDIR));
+  std::array<const TableView*, 5> views{&forks_, &execs_, &exits_, &mkdirs_, &rmdirs_};
+  if (std::all_of(views.begin(), views.end(), [](auto* view) { return view->rows() == 0; }))
+    return {};
+  DSE_TRY_ASSIGN(tasks_, Tasks::open(batch_));
+  DSE_TRY_ASSIGN(child_pid_, forks_.ints("childPid"));
+  DSE_TRY_ASSIGN(child_tid_, forks_.ints("childTid"));
+  DSE_TRY_ASSIGN(child_ppid_, forks_.ints("childPpid"));
+  DSE_TRY_ASSIGN(child_vpid_, forks_.ints("childVpid"));
+  DSE_TRY_ASSIGN(child_ns_pid_, forks_.ints("childNsPid"));
+  DSE_TRY_ASSIGN(child_start_, forks_.ints("childStartTime"));
+  DSE_TRY_ASSIGN(child_cgroup_, forks_.ints("childCgroupId"));
+  DSE_TRY_ASSIGN(filename_, execs_.strings("filename"));
+  DSE_TRY_ASSIGN(args_, execs_.strings("args"));
+  DSE_TRY_ASSIGN(exit_flags_, exits_.ints("flags"));
+  DSE_TRY_ASSIGN(exit_status_, exits_.ints("status"));
+  DSE_TRY_ASSIGN(made_, mkdirs_.ints("id"));
+  DSE_TRY_ASSIGN(made_in_, mkdirs_.ints("hierarchy"));
+  DSE_TRY_ASSIGN(made_below_, mkdirs_.ints("parentId"));
+  DSE_TRY_ASSIGN(removed_, rmdirs_.ints("id"));
+  DSE_TRY_ASSIGN(removed_from_, rmdirs_.ints("hierarchy"));
+  std::array<Ints, 5> times, cpus;
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    if (!views[i]->table()) continue;
+    DSE_TRY_ASSIGN(times[i], views[i]->table()->time());
+    DSE_TRY_ASSIGN(cpus[i], views[i]->table()->cpu());
+  }
+  constexpr std::array<Status (Walk::*)(std::uint32_t), 5> kOn{
+      &Walk::on_fork, &Walk::on_exec, &Walk::on_exit, &Walk::on_mkdir, &Walk::on_rmdir};
+  return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
+    view_ = views[view];
+    position_ = view_->positions[row];
+    number_ = record_number(batch_, position_);
+    time_ = times[view][row];
+    cpu_ = cpus[view][row];
+    return (this->*kOn[view])(row);
+  });
+}
+
+Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
+  if (child_pid_[row] != child_tid_[row]) return {};  // a thread
+  std::uint64_t task = forks_.task[row];
+  Subject child{u32(child_pid_[row]), u32(child_ppid_[row] ? child_ppid_[row] : tasks_.pid[task]),
+                child_start_[row],    child_cgroup_[row],
+                child_vpid_[row],     child_ns_pid_[row],
+                is_runc_stage(until_nul(tasks_.comm[task]))};
+  auto parent = tracker_.members_.find(u32(tasks_.pid[task]));
+  if (parent != tracker_.members_.end() && parent->second.start == tasks_.start[task])
+    tracker_.members_[child.pid] = {child.start, parent->second.id};
+  else
+    tracker_.members_.erase(child.pid);  // another process had this number
+
+  bool init = is_init_of_namespace(child.vpid, child.ns_pid) && child.ns_pid != tasks_.ns_pid[task];
+  if (!init && !child.runc_stage) return {};
+  Shared container = known_container(child);
+  if (container) {
+    auto at = tracker_.tracked_.find(container->id);
+    if (at != tracker_.tracked_.end() && at->second.phase == Phase::created && init)
+      set_init(at->second, child);
+    return {};
+  }
+  container = new_container(child);
+  if (!container || tracker_.tracked_.count(container->id)) return {};
+  Tracked& tracked = adopt(container, child);
+  set_init(tracked, child);
+  report(tracked, "created", init ? "pidns_init" : "runtime_init", EventBatch::kNoTask);
+  return {};
+}
+
+Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
+  std::uint64_t task = execs_.task[row];
+  Subject subject = subject_of(task);
+  bool init = is_init_of_namespace(subject.vpid, subject.ns_pid);
+  const Process* before = state_.process(subject.pid, number_ - 1);
+  subject.runc_stage = before && is_runc_stage(before->name_view());
+  Shared container = known_container(subject);
+  if (!container && (init || subject.runc_stage)) container = new_container(subject);
+  if (!container || is_runtime_setup(filename_[row], args_[row])) return {};
+
+  auto at = tracker_.tracked_.find(container->id);
+  Tracked& tracked = at == tracker_.tracked_.end() ? adopt(container, subject) : at->second;
+  switch (tracked.phase) {
+    case Phase::created: {
+      // With a namespace of its own, what else runs before its init does belongs to the setup (hooks).
+      bool awaits_init = tracked.ns_pid != 0;
+      bool is_it = tracked.init_pid == subject.pid && tracked.init_start == subject.start;
+      if (awaits_init && !is_it) return {};
+      if (!is_it) set_init(tracked, subject);
+      tracked.phase = Phase::started;
+      tracker_.members_[subject.pid] = {subject.start, container->id};
+      report(tracked, "started", init ? "init_exec" : "first_exec", task);
+      return {};
+    }
+    case Phase::started:
+      if (tracker_.is_member(subject.pid, subject.start, container->id)) return {};
+      tracker_.members_[subject.pid] = {subject.start, container->id};
+      report(tracked, "exec", "entered", task);
+      return {};
+    case Phase::exited: return {};
+  }
+  return {};
+}
+
+void ContainerTracker::Walk::end(Tracked& tracked, const char* evidence, std::uint64_t task,
+                                 std::optional<std::uint32_t> status) {
+  if (tracked.phase == Phase::exited) return;
+  tracked.phase = Phase::exited;
+  report(tracked, "exited", evidence, task, status);
+}
+
+Status ContainerTracker::Walk::on_exit(std::uint32_t row) {
+  if (!(exit_flags_[row] & DSE_EXIT_GROUP_DEAD)) return {};
+  std::uint64_t task = exits_.task[row];
+  std::uint32_t pid = u32(tasks_.pid[task]);
+  tracker_.members_.erase(pid);
+  auto init = tracker_.inits_.find(pid);
+  if (init == tracker_.inits_.end()) return {};
+  auto at = tracker_.tracked_.find(init->second);
+  if (at == tracker_.tracked_.end() || at->second.init_start != tasks_.start[task]) return {};
+  // An init that never executed the program: what runc leaves behind when starting failed.
+  end(at->second, "init_exit", task, u32(exit_status_[row]));
+  // One with a cgroup of its own is there until that goes, for what is left in it.
+  if (!at->second.has_path) tracker_.forget(at, number_ + 1);
+  return {};
+}
+
+Status ContainerTracker::Walk::on_mkdir(std::uint32_t row) {
+  if (made_in_[row] != state_.info().cgroup_hierarchy) return {};
+  const Cgroup* cgroup = state_.cgroup(made_[row], number_);
+  if (cgroup && cgroup->container) {
+    if (tracker_.tracked_.count(cgroup->container->id)) return {};  // one below its own
+    Tracked& tracked = tracker_.track(cgroup->container);
+    tracked.has_path = true;
+    tracked.cgroup_id = made_[row];
+    tracked.cgroup_path = cgroup->path;
+    tracker_.register_cgroup(tracked, number_);
+    report(tracked, "created", "cgroup_mkdir", EventBatch::kNoTask);
+  } else if (const Shared* around = tracker_.by_cgroup_.newest(made_below_[row])) {
+    Shared container = *around;
+    tracker_.by_cgroup_.set(made_[row], number_, container);
+  }
+  return {};
+}
+
+Status ContainerTracker::Walk::on_rmdir(std::uint32_t row) {
+  if (removed_from_[row] != state_.info().cgroup_hierarchy) return {};
+  auto own = tracker_.own_cgroups_.find(removed_[row]);
+  if (own == tracker_.own_cgroups_.end()) {
+    tracker_.by_cgroup_.erase(removed_[row], number_ + 1);
+    return {};
+  }
+  auto at = tracker_.tracked_.find(own->second);
+  if (at == tracker_.tracked_.end()) return {};
+  end(at->second, "cgroup_rmdir", EventBatch::kNoTask, {});
+  tracker_.forget(at, number_ + 1);
+  return {};
+}
+
+Status ContainerTracker::advance(const format::Batch& batch, const State& state) {
+  std::uint64_t first = record_number(batch, 0);
+  by_cgroup_.settle(first);
+  by_namespace_.settle(first);
+  findings_.clear();
+  Walk walk(*this, batch, state);
+  return batch.snapshot() ? walk.existing() : walk.changes();
+}
+
+}  // namespace dse::replay

@@ -1,0 +1,177 @@
+#include "replay/from_state.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "replay/table_view.h"
+
+namespace dse::replay {
+namespace {
+
+using Ints = std::span<const std::uint64_t>;
+
+std::string_view present_text(std::string_view text) {
+  return text.empty() ? std::string_view() : text;
+}
+
+// The text of each event, made by `make(task, number)` once for each task where nothing changes within
+// the batch.
+template <typename Make>
+Result<EventColumn> texts_by_task(const EventBatch& events, Make make) {
+  DSE_TRY_ASSIGN(Ints tasks, events.tasks());
+  const bool steady = events.state().steady();
+  auto& index = events.own_numbers(events.size());
+  auto& values = events.own_texts(1);  // slot 0: missing
+  std::unordered_map<std::uint64_t, std::uint64_t> known;
+  std::uint64_t last = EventBatch::kNoTask, last_slot = 0;
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    if (tasks[i] == EventBatch::kNoTask) continue;
+    if (!steady) {
+      values.push_back(make(tasks[i], events.number(i)));
+      index[i] = values.size() - 1;
+      continue;
+    }
+    if (tasks[i] != last) {
+      last = tasks[i];
+      auto [found, is_new] = known.try_emplace(last, values.size());
+      if (is_new) values.push_back(make(last, events.number(i)));
+      last_slot = found->second;
+    }
+    index[i] = last_slot;
+  }
+  EventColumn out;
+  out.index = index;
+  out.texts = values;
+  return out;
+}
+
+// Names or ids of the process and its ancestors, as a list.
+Result<EventColumn> ancestors(const EventBatch& events, bool names) {
+  DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
+  DSE_TRY_ASSIGN(Ints ppid, task_ints(events.batch(), "ppid"));
+  DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
+  DSE_TRY_ASSIGN(format::StringColumn comm, task_names(events.batch()));
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+    std::string list(names ? std::string(until_nul(comm[task])) : std::to_string(pid[task]));
+    list += '\0';
+    events.state().for_each_ancestor(
+        static_cast<std::uint32_t>(ppid[task]), start[task], number, [&](const Process& parent) {
+          list += names ? std::string(parent.name_view()) : std::to_string(parent.pid);
+          list += '\0';
+        });
+    return events.own_text(std::move(list));
+  });
+}
+
+Result<EventColumn> parent_name(const EventBatch& events) {
+  DSE_TRY_ASSIGN(Ints ppid, task_ints(events.batch(), "ppid"));
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+    const Process* parent =
+        events.state().process(static_cast<std::uint32_t>(ppid[task]), number);
+    return parent ? parent->name_view() : std::string_view();
+  });
+}
+
+Result<EventColumn> image(const EventBatch& events, bool path) {
+  DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
+  DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+    const Process* process =
+        events.state().process(static_cast<std::uint32_t>(pid[task]), number);
+    if (!process || !process->image || process->start_time_ns != start[task])
+      return std::string_view();
+    if (path) return present_text(events.own_text(process->image->exepath));
+    return present_text(events.own_text(command_line(process->image->args)));
+  });
+}
+
+Result<EventColumn> cgroup_path(const EventBatch& events) {
+  DSE_TRY_ASSIGN(Ints cgroup, task_ints(events.batch(), "cgroupId"));
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+    return present_text(events.state().cgroup_path(cgroup[task], number));
+  });
+}
+
+Result<EventColumn> container_field(std::string_view field, const EventBatch& events) {
+  DSE_TRY_ASSIGN(Ints cgroup, task_ints(events.batch(), "cgroupId"));
+  DSE_TRY_ASSIGN(Ints ns_pid, task_ints(events.batch(), "nsPid"));
+  const State& state = events.state();
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+    const Container* container =
+        state.container(cgroup[task], static_cast<std::uint32_t>(ns_pid[task]), number);
+    return container_text(field, container, state, number);
+  });
+}
+
+// Whether it is the recorder's own doing.
+Result<EventColumn> is_self(const EventBatch& events) {
+  DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
+  DSE_TRY_ASSIGN(Ints tasks, events.tasks());
+  auto& flags = events.own_numbers(events.size());
+  std::uint64_t recorder = events.state().info().recorder_pid;
+  for (std::uint32_t i = 0; i < events.size(); ++i)
+    flags[i] = tasks[i] != EventBatch::kNoTask && recorder != 0 && pid[tasks[i]] == recorder;
+  EventColumn out;
+  out.numbers = flags;
+  return out;
+}
+
+bool is_container_field(std::string_view field) {
+  return field.starts_with("container.") || field.starts_with("k8s.");
+}
+
+}  // namespace
+
+std::string command_line(std::string_view args) {
+  std::string out(args);
+  if (!out.empty() && out.back() == '\0') out.pop_back();
+  std::replace(out.begin(), out.end(), '\0', ' ');
+  return out;
+}
+
+StateNeeds state_needs(std::string_view field) {
+  StateNeeds needs;
+  needs.processes = field == "proc.pname" || field == "proc.aname" || field == "proc.apid";
+  needs.images = field == "proc.exepath" || field == "proc.cmdline";
+  needs.cgroups = field == "cgroup.path";
+  needs.containers = is_container_field(field) || field.ends_with(".container");
+  return needs;
+}
+
+std::string_view container_text(std::string_view field, const Container* container,
+                                const State& state, std::uint64_t number) {
+  if (!container) return {};
+  if (field == "container.id") return container->id;
+  if (field == "container.runtime") return container->runtime;
+  if (field == "container.ids") return container->ids;
+  if (field == "container.confidence") return confidence_name(container->confidence);
+  if (field == "k8s.pod.uid" && !container->pod_uid.empty()) return container->pod_uid;
+  const ContainerMetadata* metadata = state.metadata(*container, number);
+  if (!metadata) return {};
+  constexpr std::array<std::pair<std::string_view, std::string ContainerMetadata::*>, 8> kMembers{
+      {{"container.name", &ContainerMetadata::name},
+       {"container.image", &ContainerMetadata::image},
+       {"container.image_digest", &ContainerMetadata::image_digest},
+       {"container.labels", &ContainerMetadata::labels},
+       {"container.source", &ContainerMetadata::source},
+       {"k8s.pod.name", &ContainerMetadata::pod_name},
+       {"k8s.ns.name", &ContainerMetadata::pod_namespace},
+       {"k8s.pod.uid", &ContainerMetadata::pod_uid}}};
+  for (const auto& [name, member] : kMembers)
+    if (name == field) return present_text(metadata->*member);
+  return {};
+}
+
+Result<EventColumn> derive_from_state(std::string_view field, const EventBatch& events) {
+  if (field == "evt.self") return is_self(events);
+  if (field == "proc.pname") return parent_name(events);
+  if (field == "proc.aname" || field == "proc.apid") return ancestors(events, field == "proc.aname");
+  if (field == "proc.exepath" || field == "proc.cmdline")
+    return image(events, field == "proc.exepath");
+  if (field == "cgroup.path") return cgroup_path(events);
+  if (is_container_field(field)) return container_field(field, events);
+  return EventColumn();
+}
+
+}  // namespace dse::replay

@@ -1,0 +1,25 @@
+// The fields that come from what has been remembered (replay/state.h), the same for every point.
+#pragma once
+
+#include <string_view>
+
+#include "replay/event.h"
+#include "replay/state.h"
+
+namespace dse::replay {
+
+// What of State a field needs.
+StateNeeds state_needs(std::string_view field);
+
+// The column of such a field for the tasks of the events; without values for any other field.
+Result<EventColumn> derive_from_state(std::string_view field, const EventBatch& events);
+
+// A field of a container ("container.id", "k8s.pod.name", …) as of a record's number; data() == nullptr:
+// missing. Views are valid as long as the batch.
+std::string_view container_text(std::string_view field, const Container* container,
+                                const State& state, std::uint64_t number);
+
+// All arguments, joined by spaces.
+std::string command_line(std::string_view args);
+
+}  // namespace dse::replay

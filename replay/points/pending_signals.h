@@ -1,0 +1,138 @@
+// Signals between being sent and being delivered, as the kernel keeps them: those directed at a thread apart
+// from those directed at its process; standard signals pending once, real-time signals in a queue.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "bpf/abi.h"
+
+namespace dse::replay {
+
+inline constexpr std::uint32_t kFirstRealTime = 32;  // the kernel's SIGRTMIN, on every machine
+
+struct Sender {
+  std::int32_t code = 0;
+  bool to_process = false;
+  bool known = false;  // false: the kernel sent it, whoever was running
+  std::uint32_t result = 0;
+  std::uint32_t pid = 0, tid = 0, uid = 0, ns_pid = 0;
+  std::uint64_t cgroup_id = 0;
+  char name[DSE_COMM_SIZE] = {};
+};
+
+// Signals on their way, as the kernel keeps them.
+class PendingSignals {
+ public:
+  void add(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal, const Sender& sender) {
+    add_to(key(sender.to_process ? pid : tid, sender.to_process), signal, sender);
+    // What one thread is sent may be the end of all.
+    if (!sender.to_process && (fatal_of_thread_.size() < kMaxTargets || fatal_of_thread_.count(pid)))
+      fatal_of_thread_[pid] = {signal, sender};
+  }
+
+  // Who sent the signal that ends a process; it stays, as every thread is told.
+  std::optional<Sender> fatal(std::uint32_t pid, std::uint32_t signal) {
+    auto found = targets_.find(key(pid, true));
+    if (found != targets_.end())
+      for (auto& [number, queue] : found->second)
+        if (number == signal && !queue.empty()) return queue.front();
+    auto thread = fatal_of_thread_.find(pid);
+    if (thread != fatal_of_thread_.end() && thread->second.first == signal)
+      return thread->second.second;
+    return {};
+  }
+
+  // The sender of a signal that is delivered now.
+  std::optional<Sender> take(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal,
+                             std::int32_t code) {
+    for (bool to_process : {false, true}) {
+      auto found = targets_.find(key(to_process ? pid : tid, to_process));
+      if (found == targets_.end()) continue;
+      Queue& queue = queue_of(found->second, signal);
+      if (queue.empty() || queue.front().code != code) continue;
+      Sender sender = queue.front();
+      queue.pop_front();
+      return sender;
+    }
+    return {};
+  }
+
+  void forget(std::uint32_t pid, std::uint32_t tid, bool whole_process) {
+    targets_.erase(key(tid, false));
+    if (!whole_process) return;
+    targets_.erase(key(pid, true));
+    fatal_of_thread_.erase(pid);
+  }
+  void clear() {
+    targets_.clear();
+    fatal_of_thread_.clear();
+  }
+  bool empty() const { return targets_.empty(); }
+
+ private:
+  // Mostly one long, and then it must not allocate.
+  class Queue {
+   public:
+    bool empty() const { return !has_first_; }
+    std::size_t size() const { return has_first_ + rest_.size(); }
+    const Sender& front() const { return first_; }
+    void push_back(const Sender& sender) {
+      if (has_first_) {
+        rest_.push_back(sender);
+      } else {
+        first_ = sender;
+        has_first_ = true;
+      }
+    }
+    void pop_front() {
+      has_first_ = !rest_.empty();
+      if (!has_first_) return;
+      first_ = rest_.front();
+      rest_.pop_front();
+    }
+    void clear() {
+      has_first_ = false;
+      rest_.clear();
+    }
+
+   private:
+    Sender first_;
+    bool has_first_ = false;
+    std::list<Sender> rest_;
+  };
+
+  static constexpr std::size_t kMaxQueue = 65536;
+  // Threads with signals on their way: more than there can be on a host (pid_max).
+  static constexpr std::size_t kMaxTargets = std::size_t{1} << 22;
+
+  // The few signals that a thread or process has met.
+  using Target = std::vector<std::pair<std::uint32_t, Queue>>;
+
+  void add_to(std::uint64_t at, std::uint32_t signal, const Sender& sender) {
+    if (targets_.size() >= kMaxTargets && !targets_.count(at)) return;
+    Queue& queue = queue_of(targets_[at], signal);
+    // Whatever else a standard signal's slot holds was never delivered: the process discarded it.
+    if (signal < kFirstRealTime) queue.clear();
+    // A process that never takes its real-time signals fills its queue up to RLIMIT_SIGPENDING.
+    if (queue.size() < kMaxQueue) queue.push_back(sender);
+  }
+  static std::uint64_t key(std::uint32_t target, bool to_process) {
+    return std::uint64_t{target} << 1 | std::uint64_t{to_process};
+  }
+  static Queue& queue_of(Target& target, std::uint32_t signal) {
+    for (auto& [number, queue] : target)
+      if (number == signal) return queue;
+    return target.emplace_back(signal, Queue()).second;
+  }
+
+  std::unordered_map<std::uint64_t, Target> targets_;
+  // By process: the last signal that any of its threads was sent.
+  std::unordered_map<std::uint32_t, std::pair<std::uint32_t, Sender>> fatal_of_thread_;
+};
+
+}  // namespace dse::replay
