@@ -37,6 +37,7 @@ int run_command(int argc, char** argv) {
 #endif
   add(add_replay);
   add(add_info);
+  add(add_fields);
 
   try {
     app.parse(argc, argv);
