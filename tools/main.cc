@@ -38,6 +38,9 @@ int run_command(int argc, char** argv) {
   add(add_replay);
   add(add_info);
   add(add_fields);
+#if DSE_LIVE
+  add(add_doctor);
+#endif
 
   try {
     app.parse(argc, argv);
