@@ -88,7 +88,8 @@ int try_program(int tracepoint_type) {
   bpf_insn nothing[2] = {};
   nothing[0].code = BPF_ALU64 | BPF_MOV | BPF_K;  // r0 = 0
   nothing[1].code = BPF_JMP | BPF_EXIT;
-  LIBBPF_OPTS(bpf_prog_load_opts, options);
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
   options.expected_attach_type = BPF_TRACE_RAW_TP;
   options.attach_btf_id = static_cast<std::uint32_t>(tracepoint_type);
   FileHandle program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "dse_try", "GPL", nothing,
@@ -247,7 +248,7 @@ void Examination::lockdown() {
 }
 
 void Examination::maps() {
-  // The one that is filled is tried for good; of the others it is enough that the kernel knows them.
+  // The one that is filled is tried for good; that the kernel knows the others is enough.
   auto page = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
   FileHandle ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_try", 0, 0, page, nullptr));
   if (ring.get() < 0) {

@@ -20,9 +20,10 @@ struct Check {
   std::string remedy;    // what to do about it; empty when ok
 };
 
-// Tries all that a recording of everything needs, the most basic first, and leaves nothing behind. What
-// cannot be tried because something more basic is missing is not in the list. Takes some tenths of a
-// second (the kernel's types are read). Not to be called while another thread uses libbpf.
+// Tries all that a recording of everything needs, the most basic first, and leaves nothing behind.
+// What cannot be tried because something more basic is missing is not in the list. Takes some
+// tenths of a second (the kernel's types are read). Not to be called while another thread uses
+// libbpf.
 std::vector<Check> examine_host();
 
 // Whether nothing is missing.
