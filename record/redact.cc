@@ -68,7 +68,7 @@ void append_replaced(std::string_view span, std::string& out) {
   for (bool first = true;; first = false) {
     std::size_t end = span.find('\0');
     bool last = end == std::string_view::npos;
-    // An empty piece at either side is no part of a string; one between two NULs is an empty string.
+    // An empty piece at either side is no part of a string; one between two NULs is a string.
     if (!span.substr(0, end).empty() || (!first && !last)) out += kInstead;
     if (last) return;
     out += '\0';

@@ -62,9 +62,9 @@ class EventBatch {
 
   // Column by the field's place in point().fields(). Views are valid as long as this batch.
   Result<const EventColumn*> column(std::size_t field) const;
-  // The elements of a list that `index` asks for (see FieldRef), as a column of texts, or of numbers when
-  // the field is of type `numbers`; all are missing when it is no list. Made once for each distinct list
-  // of the batch.
+  // The elements of a list that `index` asks for (see FieldRef), as a column of texts, or of
+  // numbers when the field is of type `numbers`; all are missing when it is no list. Made once for
+  // each distinct list of the batch.
   Result<const EventColumn*> element(std::size_t field, std::string_view index) const;
 
   // For points: the events are the rows of these tables, one each, in the order of their records.
@@ -142,9 +142,9 @@ class Event {
   // One line for people, without a newline; nothing in it can steer a terminal.
   std::string text() const;
 
-  // Fields by name, also "proc.args[0]" and "proc.env[PATH]"; nothing when the event has no such field or
-  // its value is missing. `number` also serves ids and times (boot time, ns); `text` also serves lists
-  // (strings, each ended by a NUL).
+  // Fields by name, also "proc.args[0]" and "proc.env[PATH]"; nothing when the event has no such
+  // field or its value is missing. `number` also serves ids and times (boot time, ns); `text` also
+  // serves lists (strings, each ended by a NUL).
   std::optional<std::uint64_t> number(std::string_view field) const;
   std::optional<std::int64_t> signed_number(std::string_view field) const;
   std::optional<bool> flag(std::string_view field) const;

@@ -46,8 +46,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// The place that an index of digits counts; nothing when it is a key. One that is beyond every list is as
-// good as any other such.
+// The place that an index of digits counts; nothing when it is a key. One that is beyond every list
+// is as good as any other such.
 std::optional<std::size_t> place_of(std::string_view index) {
   if (index.find_first_not_of("0123456789") != std::string_view::npos) return {};
   std::size_t place = 0;

@@ -48,9 +48,9 @@ const std::vector<Field>& builtin_fields();
 // nullptr when there is no such field.
 const Field* find_builtin_field(std::string_view name);
 
-// A field as it is asked for: "proc.name", or an element of a list: "proc.args[0]", counted from 0, and
-// "proc.env[PATH]", which is the value V of the first element that reads PATH=V. An index of digits only
-// counts. Views into the text that it was made from.
+// A field as it is asked for: "proc.name", or an element of a list: "proc.args[0]", counted from 0,
+// and "proc.env[PATH]", which is the value V of the first element that reads PATH=V. An index of
+// digits only counts. Views into the text that it was made from.
 struct FieldRef {
   std::string_view name;   // "proc.args"
   std::string_view index;  // "0"; empty: the field itself

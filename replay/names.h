@@ -67,8 +67,8 @@ std::string_view address_family_name(unsigned family) noexcept;
 // include/uapi/linux/in.h. "" for any other protocol.
 std::string_view protocol_name(unsigned protocol) noexcept;
 
-// "CAP_NET_RAW" (13): the capability behind a bit of a set, CAP_* of include/uapi/linux/capability.h,
-// up to CAP_CHECKPOINT_RESTORE (40). "" if unknown.
+// "CAP_NET_RAW" (13): the capability behind a bit of a set, CAP_* of
+// include/uapi/linux/capability.h, up to CAP_CHECKPOINT_RESTORE (40). "" if unknown.
 std::string_view capability_name(unsigned bit) noexcept;
 
 // "pts/3", "tty1", "ttyS0": the terminal of a device number as tty_nr of /proc/PID/stat has it

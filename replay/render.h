@@ -20,8 +20,8 @@ struct ShownField {
 
 class JsonRenderer {
  public:
-  // All fields of `point`, or those of `only` that it has ("proc.args[0]": an element), in that order as
-  // far as JSON's nesting permits. The key of an element is "args[0]".
+  // All fields of `point`, or those of `only` that it has ("proc.args[0]": an element), in that
+  // order as far as JSON's nesting permits. The key of an element is "args[0]".
   explicit JsonRenderer(const ObservationPoint& point,
                         const std::vector<std::string>* only = nullptr);
 

@@ -13,5 +13,7 @@ Command add_record(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_replay(CLI::App& app);
 Command add_info(CLI::App& app);
+Command add_fields(CLI::App& app);
+Command add_doctor(CLI::App& app);
 
 }  // namespace dse::tools

@@ -37,6 +37,10 @@ int run_command(int argc, char** argv) {
 #endif
   add(add_replay);
   add(add_info);
+  add(add_fields);
+#if DSE_LIVE
+  add(add_doctor);
+#endif
 
   try {
     app.parse(argc, argv);
