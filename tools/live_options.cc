@@ -20,6 +20,15 @@ void LiveFlags::add_to(CLI::App& app) {
                  "bytes of arguments kept per exec [128KiB]; longer ones are cut and say so")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{record::kMaxArgs}));
+  app.add_option("--env", env, "keep these variables of each program's environment [none]")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--redact", redact,
+                 "keep nothing of arguments, variables and file names that this regular expression\n"
+                 "matches, or that its groups do; may be given several times")
+      ->allow_extra_args(false);
+  app.add_flag("--failed-execs", failed_execs,
+               "also execs that fail; costs every system call of this host some 0.1 us");
 }
 
 void CaptureFlags::add_to(CLI::App& app) {
@@ -33,7 +42,7 @@ void CaptureFlags::add_to(CLI::App& app) {
 
 format::KindSet kinds_of(const std::vector<std::string>& points) {
   format::KindSet kinds = record::state_kinds();
-  for (const std::string& name : points.empty() ? replay::point_names() : points)
+  for (const std::string& name : points.empty() ? replay::default_point_names() : points)
     kinds |= replay::make_point(name)->kinds();
   return kinds;
 }
@@ -58,11 +67,19 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   options.kinds = kinds_of(points);
   options.ring_bytes = flags.buffer_bytes;
   options.max_args = static_cast<std::uint32_t>(flags.max_args);
+  options.failed_execs = flags.failed_execs;
+  DSE_TRY_ASSIGN(options.redactor, record::Redactor::make(flags.redact, flags.env));
   options.described = {
       {"points",
-       fmt::format("{}", fmt::join(points.empty() ? replay::point_names() : points, ","))},
+       fmt::format("{}", fmt::join(points.empty() ? replay::default_point_names() : points, ","))},
       {"buffer", std::to_string(flags.buffer_bytes)},
       {"max-args", std::to_string(flags.max_args)}};
+  if (!flags.env.empty())
+    options.described.emplace_back("env", fmt::format("{}", fmt::join(flags.env, ",")));
+  // How many, not which: a rule may name the secret that it is to hide.
+  if (!flags.redact.empty())
+    options.described.emplace_back("redact", std::to_string(flags.redact.size()));
+  if (flags.failed_execs) options.described.emplace_back("failed-execs", "yes");
   return options;
 }
 

@@ -15,6 +15,9 @@ struct LiveFlags {
   std::uint64_t buffer_bytes = std::uint64_t{4} << 20;
   std::uint64_t max_args = 131072;
   std::string duration;
+  std::vector<std::string> env;     // variables that are kept
+  std::vector<std::string> redact;  // regular expressions
+  bool failed_execs = false;
 
   void add_to(CLI::App& app);
 };
@@ -28,7 +31,7 @@ struct CaptureFlags {
   void add_to(CLI::App& app);
 };
 
-// The kinds that these observation points need; all when there are none.
+// The kinds that these observation points need; those of the default ones when there are none.
 format::KindSet kinds_of(const std::vector<std::string>& points);
 
 Result<record::LiveOptions> live_options(const LiveFlags& flags,

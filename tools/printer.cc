@@ -8,6 +8,7 @@
 
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
+#include "tools/exit_code.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -83,6 +84,8 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_option("-U,--until", until, "events up to this time");
   app.add_option("-n,--limit", limit, "stop after this many events")->check(at_least_one());
   app.add_flag("--summary", summary, "counts instead of events");
+  app.add_flag("--self", self, "also events that are the recorder's own doing");
+  app.add_flag("-q,--quiet", quiet, "do not say so when nothing is missing");
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }
 
@@ -113,10 +116,11 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
   std::unique_ptr<Printer> printer(new Printer);
   printer->options_ = options;
   printer->session_ = &session;
+  const auto wanted = options.points.empty() ? replay::default_point_names() : options.points;
   for (const std::string& name : replay::point_names())
-    if (options.points.empty() ||
-        std::find(options.points.begin(), options.points.end(), name) != options.points.end())
+    if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
       session.add(replay::make_point(name));
+  session.show_self(options.self);
   bool only = options.fields_given();
   if (only) {
     DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
@@ -176,6 +180,62 @@ bool Printer::flush() {
   return !error_ && !reader_gone_;
 }
 
+namespace {
+
+std::string gap_time(std::uint64_t real_ns) {
+  std::string out;
+  replay::append_rfc3339(real_ns, out);
+  return out;
+}
+
+// Of the kinds that the answer is made of.
+std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses,
+                                   format::KindSet kinds) {
+  std::vector<format::Loss> out;
+  for (const format::Loss& loss : losses)
+    if (loss.count && (loss.kind == 0 || (kinds & format::kind_bit(loss.kind)))) out.push_back(loss);
+  return out;
+}
+
+}  // namespace
+
+bool Printer::report_completeness(const std::vector<format::Loss>& losses) const {
+  constexpr std::size_t kShown = 10;
+  if (std::uint64_t hidden = session_->hidden_self(); hidden && !options_.quiet)
+    say(fmt::format("{} events of the recorder's own are not shown (--self)",
+                    human_count(hidden)));
+  if (losses.empty()) {
+    if (!options_.quiet)
+      say(options_.limit && printed_ >= options_.limit
+              ? "complete as far as it goes: nothing of it was lost"
+              : "complete: nothing of it was lost");
+    return true;
+  }
+  say("incomplete: " + human_count(total(losses)) +
+      " records that it is made of were lost while recording:");
+  for (const std::string& line : describe_losses(losses)) say("  " + line);
+  const auto& gaps = session_->gaps();
+  for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i)
+    say(fmt::format("  {} {} on CPU {} between {} and {}", human_count(gaps[i].lost),
+                    format::kind_name(gaps[i].kind), gaps[i].cpu,
+                    gaps[i].since_ns ? gap_time(gaps[i].since_ns) : "the start",
+                    gap_time(gaps[i].until_ns)));
+  if (gaps.size() > kShown)
+    say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
+  return false;
+}
+
+int Printer::finish() {
+  auto losses = relevant(session_->source().losses(), session_->kinds());
+  print_summary(losses);
+  flush();
+  if (error_) return fail(*error_);
+  int code = report_notes(session_->source().notes());
+  // A reader that has gone does not care.
+  bool complete = reader_gone_ || report_completeness(losses);
+  return code == kOk && !complete && options_.fail_on_loss ? kLoss : code;
+}
+
 void Printer::print_summary(const std::vector<format::Loss>& losses) {
   if (!options_.summary) return;
   std::string first, last;
@@ -203,7 +263,6 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
     fmt::format_to(out, "{:>14}  records lost\n", human_count(total(losses)));
     if (first_time_) fmt::format_to(out, "from {}\nto   {}\n", first, last);
   }
-  flush();
 }
 
 }  // namespace dse::tools

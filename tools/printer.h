@@ -24,6 +24,8 @@ struct EventOptions {
   std::uint64_t limit = 0;  // 0: none
   bool summary = false;
   bool fail_on_loss = false;
+  bool self = false;   // also the recorder's own events
+  bool quiet = false;  // say nothing at the end when nothing is missing
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
   void add_to(CLI::App& app);
@@ -56,13 +58,17 @@ class Printer {
   bool print(const replay::Event& event);
   // Writes out what is buffered.
   bool flush();
-  // With --summary: the counts.
-  void print_summary(const std::vector<format::Loss>& losses);
+  // Ends the answer: the counts, with --summary, what the source noted, and whether anything is missing.
+  // Returns the exit code.
+  int finish();
   // Set when writing to standard output failed.
   const std::optional<Error>& error() const { return error_; }
 
  private:
   Printer() = default;
+
+  void print_summary(const std::vector<format::Loss>& losses);
+  bool report_completeness(const std::vector<format::Loss>& losses) const;
 
   EventOptions options_;
   replay::Session* session_ = nullptr;

@@ -60,7 +60,8 @@ void print_summary(const record::Account& account, const std::string& path) {
   write_stderr(fmt::format("recorded {} into {} ({})\n", human_duration(account.elapsed_ns),
              path == "-" ? "standard output" : path, account.reason));
   line("seen", human_count(total(account.seen)));
-  line("recorded", human_count(account.records));
+  line("recorded", fmt::format("{}, and {} of its own account", human_count(account.records),
+                               human_count(account.own_records)));
   line("lost", human_count(total(account.losses)));
   for (const std::string& loss : describe_losses(account.losses)) line("", loss);
   line("size",

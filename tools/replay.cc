@@ -92,19 +92,7 @@ int run(const Options& options) {
     }
     if (!*event || !(*printer)->print(**event)) break;
   }
-  format::Source& source = session.source();
-  (*printer)->print_summary(source.losses());
-  (*printer)->flush();
-  if ((*printer)->error()) return fail(*(*printer)->error());
-
-  int code = report_notes(source.notes());
-  auto losses = source.losses();
-  if (std::uint64_t lost = total(losses)) {
-    say("incomplete: of what was read, the recorder lost " + human_count(lost) + " records:");
-    for (const std::string& line : describe_losses(losses)) say("  " + line);
-    if (code == kOk && options.events.fail_on_loss) code = kLoss;
-  }
-  return code;
+  return (*printer)->finish();
 }
 
 }  // namespace

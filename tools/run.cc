@@ -34,23 +34,6 @@ Status set_window(const EventOptions& options, replay::Session& session) {
   return {};
 }
 
-int report(Printer& printer, const record::LiveSource& source, const Options& options) {
-  printer.print_summary(source.losses());
-  printer.flush();
-  if (printer.error()) return fail(*printer.error());
-  auto losses = source.losses();
-  int code = report_notes(source.notes());
-  if (auto recorded = source.recorded())
-    say(fmt::format("recorded {} records, {}, into {}", human_count(recorded->records),
-                    human_bytes(recorded->bytes), options.tee));
-  if (std::uint64_t lost = total(losses)) {
-    say("incomplete: " + human_count(lost) + " records were lost:");
-    for (const std::string& line : describe_losses(losses)) say("  " + line);
-    if (code == kOk && options.events.fail_on_loss) code = kLoss;
-  }
-  return code;
-}
-
 int run(const Options& options) {
   auto duration = duration_option(options.live.duration, "--for");
   if (!duration) return fail(duration.error());
@@ -103,7 +86,11 @@ int run(const Options& options) {
       source.stop();
     }
   }
-  return report(**printer, source, options);
+  int code = (*printer)->finish();
+  if (auto recorded = source.recorded())
+    say(fmt::format("recorded {} records, {}, into {}", human_count(recorded->records),
+                    human_bytes(recorded->bytes), options.tee));
+  return code;
 }
 
 }  // namespace
