@@ -31,9 +31,10 @@ bool is_runtime_setup(std::string_view filename, std::string_view args) {
   return init && (filename.starts_with("/proc/self/") || filename.starts_with("/dev/fd/"));
 }
 
-// runc calls its own processes "runc:[1:CHILD]" and "runc:[2:INIT]" until the container's program takes
-// over.
+// runc calls its own processes "runc:[0:PARENT]", "runc:[1:CHILD]" and "runc:[2:INIT]", each the parent
+// of the next, until the container's program takes over in the last one.
 bool is_runc_stage(std::string_view name) { return name.starts_with("runc:["); }
+bool is_parent_of_runc_init(std::string_view name) { return name == "runc:[1:CHILD]"; }
 
 std::string with_dashes(std::string_view uid) {
   std::string out(uid);
@@ -355,7 +356,7 @@ Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
   Subject child{u32(child_pid_[row]), u32(child_ppid_[row] ? child_ppid_[row] : tasks_.pid[task]),
                 child_start_[row],    child_cgroup_[row],
                 child_vpid_[row],     child_ns_pid_[row],
-                is_runc_stage(until_nul(tasks_.comm[task]))};
+                is_parent_of_runc_init(until_nul(tasks_.comm[task]))};
   auto parent = tracker_.members_.find(u32(tasks_.pid[task]));
   if (parent != tracker_.members_.end() && parent->second.start == tasks_.start[task])
     tracker_.members_[child.pid] = {child.start, parent->second.id};

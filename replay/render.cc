@@ -89,6 +89,25 @@ void append_json_value(const EventBatch& events, const EventColumn& column, Fiel
   }
 }
 
+// A span of time for people: three digits that matter.
+void append_duration(std::uint64_t ns, std::string& out) {
+  constexpr std::pair<std::uint64_t, std::string_view> kUnits[] = {
+      {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}};
+  for (auto [unit, name] : kUnits) {
+    if (ns < unit) continue;
+    // In integers, so that it reads the same on every machine.
+    std::uint64_t whole = ns / unit, thousandths = ns % unit * 1000 / unit;
+    if (whole >= 100)
+      fmt::format_to(std::back_inserter(out), "{} {}", whole, name);
+    else if (whole >= 10)
+      fmt::format_to(std::back_inserter(out), "{}.{} {}", whole, thousandths / 100, name);
+    else
+      fmt::format_to(std::back_inserter(out), "{}.{:02} {}", whole, thousandths / 10, name);
+    return;
+  }
+  fmt::format_to(std::back_inserter(out), "{} ns", ns);
+}
+
 void append_text_value(const EventBatch& events, const EventColumn& column, FieldType type,
                        std::uint32_t event, std::string& out) {
   std::size_t slot = column.slot(event);
@@ -246,6 +265,8 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
       std::size_t end = rest.find('}');
       parts_.push_back(
           {std::exchange(literal, ""), find_shown(point, rest.substr(1, end - 1)), group});
+      if (const auto& shown = parts_.back().shown)
+        parts_.back().duration = point.fields()[shown->field].unit == "ns";
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     } else {
       literal += rest[0];
@@ -301,6 +322,8 @@ void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::st
     const EventColumn* column = column_of(events, *part.shown);
     if (!column || column->missing(event))
       out += tabs_ ? '-' : '?';
+    else if (part.duration)
+      append_duration(column->numbers[column->slot(event)], out);
     else
       append_text_value(events, *column, part.shown->type, event, out);
   }

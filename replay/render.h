@@ -54,7 +54,8 @@ class TextRenderer {
   struct Part {
     std::string before;  // literal text
     std::optional<ShownField> shown;
-    unsigned group;  // 0: none; parts of one group come all or not at all
+    unsigned group;         // 0: none; parts of one group come all or not at all
+    bool duration = false;  // in ns, to be shown with a unit that suits
   };
   bool group_complete(const EventBatch& events, std::uint32_t event, unsigned group) const;
 

@@ -1,6 +1,7 @@
 // dse info: what a capture is, without showing its events.
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -13,6 +14,7 @@
 #include "replay/timestamp.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
+#include "tools/observer_report.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -21,6 +23,7 @@ namespace {
 struct Options {
   std::vector<std::string> paths;
   std::string output = "text";
+  bool observer = false;
 };
 
 // A loss with its place.
@@ -44,6 +47,7 @@ struct SegmentFacts {
 class Facts final : public format::CaptureReader::Observer {
  public:
   void segment(const std::string& path, const format::SegmentInfo& info) override {
+    if (segments.empty() || segments.back().info.capture_id != info.capture_id) on_recording(info);
     segments.push_back({path, info, 0, 0, 0, false, {}});
     offset = info.real_time - info.boot_time;
     if (start_ns == 0) start_ns = info.boot_of_start + offset;
@@ -74,6 +78,7 @@ class Facts final : public format::CaptureReader::Observer {
     segments.back().reason = info.reason;
   }
 
+  std::function<void(const format::SegmentInfo&)> on_recording;  // the first segment of one
   std::vector<SegmentFacts> segments;
   std::map<format::Kind, std::uint64_t> kinds;
   std::uint64_t blocks = 0, records = 0, bytes = 0, raw_bytes = 0;
@@ -113,8 +118,8 @@ std::string safe(const std::string& text) {
 class InfoPrinter {
  public:
   InfoPrinter(const Facts& facts, const format::CaptureReader& reader,
-              const std::vector<PlacedGap>& gaps)
-      : facts_(facts), reader_(reader), gaps_(gaps) {}
+              const std::vector<PlacedGap>& gaps, const ObserverReport& observer)
+      : facts_(facts), reader_(reader), gaps_(gaps), observer_(observer) {}
 
   // The whole answer.
   std::string text() const;
@@ -124,6 +129,7 @@ class InfoPrinter {
   const Facts& facts_;
   const format::CaptureReader& reader_;
   const std::vector<PlacedGap>& gaps_;
+  const ObserverReport& observer_;
 };
 
 std::string InfoPrinter::text() const {
@@ -179,6 +185,7 @@ std::string InfoPrinter::text() const {
                         : 0.0,
            facts_.records ? static_cast<double>(facts_.bytes) / static_cast<double>(facts_.records)
                           : 0.0));
+  out += observer_.text();
   line("segments", fmt::format("{} with {} blocks", facts_.segments.size(), facts_.blocks));
   for (const SegmentFacts& segment : facts_.segments)
     fmt::format_to(to, "  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
@@ -265,6 +272,8 @@ std::string InfoPrinter::json() const {
     w.EndObject();
   }
   w.EndArray();
+  w.Key("observer");
+  observer_.write(w);
   number("bytes", facts_.bytes);
   number("raw_bytes", facts_.raw_bytes);
   number("blocks", facts_.blocks);
@@ -292,22 +301,25 @@ int run(const Options& options) {
   if (!reader) return fail(reader.error());
   Facts facts;
   std::vector<PlacedGap> gaps;
+  ObserverReport observer(options.observer);
+  facts.on_recording = [&](const format::SegmentInfo& info) { observer.begin(info.boot_of_start); };
   (*reader)->observe(&facts);
-  (*reader)->want(0);
+  (*reader)->want(ObserverReport::kinds());
   (*reader)->want_gaps();
   while (true) {
     auto step = (*reader)->next();
     if (!step) return fail(step.error());
     if (step->what == format::Step::What::end) break;
     if (step->what != format::Step::What::batch) continue;
-    if (auto status = collect_gaps(*step->batch, facts.offset, gaps); !status)
-      (*reader)->report_damage(status.error());
+    for (const Status& status : {collect_gaps(*step->batch, facts.offset, gaps),
+                                 observer.add(*step->batch, facts.offset)})
+      if (!status) (*reader)->report_damage(status.error());
   }
   if (facts.segments.empty()) {
     int code = report_notes((*reader)->notes());
     return code == kOk ? kDamaged : code;
   }
-  InfoPrinter printer(facts, **reader, gaps);
+  InfoPrinter printer(facts, **reader, gaps, observer);
   std::string answer = options.output == "json" ? printer.json() : printer.text();
   auto written = write_stdout(answer);
   if (!written) return fail(written.error());
@@ -322,10 +334,13 @@ Command add_info(CLI::App& app) {
   command->add_option("PATH", options->paths, "a directory, a file, or - for stdin")->required();
   command->add_option("-o,--output", options->output, "text or json [text]")
       ->check(CLI::IsMember({"text", "json"}));
+  command->add_flag("--observer", options->observer,
+                    "with -o json: every sample of what recording cost, not only the sums");
   command->footer(
       "Examples:\n"
       "  dse info /var/lib/dse\n"
-      "  dse info c.dse -o json | jq .losses");
+      "  dse info c.dse -o json | jq .losses\n"
+      "  dse info c.dse --observer -o json | jq -c '.observer.series[] | [.until, .user_ns]'");
   return [options] { return run(*options); };
 }
 

@@ -15,7 +15,7 @@ class ProcessExited final : public ObservationPoint {
       : ObservationPoint("ProcessExited",
                          "{proc.name}[{proc.pid}]((  code={proc.exit_code}))"
                          "((  killed by {proc.exit_signal}))((  in {container.id}))"
-                         "  after {proc.duration} ns((  {proc.cmdline}))") {}
+                         "  after {proc.duration}((  {proc.cmdline}))") {}
 
   format::KindSet kinds() const override { return format::kind_bit(DSE_PROCESS_EXIT); }
   void reset() override { recent_.fill({}); }
