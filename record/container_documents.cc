@@ -1,57 +1,16 @@
 #include "record/container_documents.h"
 
-#include <rapidjson/document.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 
+#include "record/json.h"
+
 namespace dse::record {
 namespace {
 
-using rapidjson::Document;
-using rapidjson::Value;
-
-// Real ones have about ten levels.
-constexpr unsigned kMaxDepth = 64;
-// Iterative: the depth costs heap, not the stack of the thread.
-constexpr unsigned kParse = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
-
-// Stops the parser where it would go too deep.
-struct DepthLimit : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, DepthLimit> {
-  bool StartObject() { return ++depth <= kMaxDepth; }
-  bool EndObject(rapidjson::SizeType) { return --depth, true; }
-  bool StartArray() { return ++depth <= kMaxDepth; }
-  bool EndArray(rapidjson::SizeType) { return --depth, true; }
-  unsigned depth = 0;
-};
-
-// Twice, because a tree is only made of what is known to be shallow. False: not JSON, or too deep.
-bool parse(std::string_view text, Document& document) {
-  if (text.empty()) return false;
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  DepthLimit limit;
-  if (!rapidjson::Reader().Parse<kParse>(stream, limit)) return false;
-  document.Parse<kParse>(text.data(), text.size());
-  return !document.HasParseError();
-}
-
-// RapidJSON asserts what these check.
-const Value* member(const Value* object, const char* name) {
-  if (!object || !object->IsObject()) return nullptr;
-  const auto found = object->FindMember(name);
-  return found == object->MemberEnd() ? nullptr : &found->value;
-}
-
-std::string_view text_of(const Value* value) {
-  if (!value || !value->IsString()) return {};
-  return {value->GetString(), value->GetStringLength()};
-}
-
-std::string_view text_at(const Value& object, const char* name) {
-  return text_of(member(&object, name));
+std::string_view text_at(const Json& object, std::string_view key) {
+  return text_of(member(&object, key));
 }
 
 void set(std::string& fact, std::string_view value) {
@@ -130,14 +89,14 @@ void note_label(ContainerMetadata& facts, std::string_view key, std::string_view
 
 // Calls `visit(key, value)` for the strings in an object.
 template <typename Visit>
-void for_each_string(const Value* object, Visit visit) {
-  if (!object || !object->IsObject()) return;
-  for (const auto& entry : object->GetObject()) {
-    if (entry.value.IsString()) visit(text_of(&entry.name), text_of(&entry.value));
+void for_each_string(const Json* object, Visit visit) {
+  if (!object || object->kind != Json::Kind::object) return;
+  for (const Json& value : object->values) {
+    if (value.kind == Json::Kind::string) visit(value.key, value.text);
   }
 }
 
-void note_labels(ContainerMetadata& facts, const Value* labels) {
+void note_labels(ContainerMetadata& facts, const Json* labels) {
   for_each_string(
       labels, [&](std::string_view key, std::string_view value) { note_label(facts, key, value); });
 }
@@ -150,7 +109,7 @@ void note_annotation(ContainerMetadata& facts, std::string_view key, std::string
     set_image_id(facts, value);
     set_digest(facts, value);
   } else if (key == "io.kubernetes.cri-o.Labels") {  // JSON in a string
-    if (Document labels; parse(value, labels)) note_labels(facts, &labels);
+    if (const auto labels = parse_json(value)) note_labels(facts, &*labels);
   } else {
     note_label(facts, key, value);
   }
@@ -179,21 +138,19 @@ bool is_cgroup_directory(std::string_view controller, std::string_view value,
 }  // namespace
 
 std::optional<RuntimeState> parse_runc_state(std::string_view text, std::string_view cgroup_path) {
-  Document state;
-  if (!parse(text, state)) return {};
+  const auto state = parse_json(text);
+  if (!state) return {};
   RuntimeState out;
-  set(out.facts.id, text_at(state, "id"));
+  set(out.facts.id, text_at(*state, "id"));
   if (out.facts.id.empty()) return {};
-  if (const Value* paths = member(&state, "cgroup_paths"); paths && paths->IsObject()) {
-    for (const auto& path : paths->GetObject()) {
-      out.in_cgroup = out.in_cgroup ||
-                      is_cgroup_directory(text_of(&path.name), text_of(&path.value), cgroup_path);
-    }
-  }
-  const Value* labels = member(member(&state, "config"), "labels");
-  if (!labels || !labels->IsArray()) return out;
-  for (const Value& label : labels->GetArray()) {
-    const std::string_view entry = text_of(&label);
+  for_each_string(member(&*state, "cgroup_paths"),
+                  [&](std::string_view key, std::string_view path) {
+                    out.in_cgroup = out.in_cgroup || is_cgroup_directory(key, path, cgroup_path);
+                  });
+  const Json* labels = member(member(&*state, "config"), "labels");
+  if (!labels) return out;
+  for (const Json& label : labels->values) {
+    const std::string_view entry = label.text;
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view key = entry.substr(0, equals), value = entry.substr(equals + 1);
@@ -208,12 +165,12 @@ std::optional<RuntimeState> parse_runc_state(std::string_view text, std::string_
 
 std::optional<RuntimeState> parse_crun_status(std::string_view text, std::string_view id,
                                               std::string_view cgroup_path) {
-  Document state;
-  if (!parse(text, state) || !member(&state, "pid")) return {};
+  const auto state = parse_json(text);
+  if (!state || !member(&*state, "pid")) return {};
   RuntimeState out;
   out.facts.id = id;
-  set(out.bundle, text_at(state, "bundle"));
-  std::string_view path = text_at(state, "cgroup-path");
+  set(out.bundle, text_at(*state, "bundle"));
+  std::string_view path = text_at(*state, "cgroup-path");
   if (path.starts_with('/')) path.remove_prefix(1);
   if (cgroup_path.starts_with('/')) cgroup_path.remove_prefix(1);
   out.in_cgroup = !path.empty() && path == cgroup_path;
@@ -221,29 +178,29 @@ std::optional<RuntimeState> parse_crun_status(std::string_view text, std::string
 }
 
 std::optional<ContainerMetadata> parse_oci_bundle(std::string_view text) {
-  Document bundle;
-  if (!parse(text, bundle) || !member(&bundle, "ociVersion")) return {};
+  const auto bundle = parse_json(text);
+  if (!bundle || !member(&*bundle, "ociVersion")) return {};
   ContainerMetadata facts;
   for_each_string(
-      member(&bundle, "annotations"),
+      member(&*bundle, "annotations"),
       [&](std::string_view key, std::string_view value) { note_annotation(facts, key, value); });
   return facts;
 }
 
 std::optional<ContainerMetadata> parse_docker_container(std::string_view text,
                                                         std::string_view id) {
-  Document container;
-  if (!parse(text, container)) return {};
+  const auto container = parse_json(text);
+  if (!container) return {};
   // "ID" in the file, "Id" in the answer.
-  if (text_at(container, "ID") != id && text_at(container, "Id") != id) return {};
+  if (text_at(*container, "ID") != id && text_at(*container, "Id") != id) return {};
   ContainerMetadata facts;
-  std::string_view name = text_at(container, "Name");
+  std::string_view name = text_at(*container, "Name");
   if (name.starts_with('/')) name.remove_prefix(1);
   set(facts.name, name);
-  const Value* config = member(&container, "Config");
+  const Json* config = member(&*container, "Config");
   set_image(facts, text_of(member(config, "Image")));
-  set_image_id(facts, text_at(container, "Image"));
-  const auto digest = text_of(member(member(&container, "ImageManifestDescriptor"), "digest"));
+  set_image_id(facts, text_at(*container, "Image"));
+  const auto digest = text_of(member(member(&*container, "ImageManifestDescriptor"), "digest"));
   if (is_digest(digest)) set(facts.image_digest, digest);
   note_labels(facts, member(config, "Labels"));
   return facts;
@@ -251,18 +208,18 @@ std::optional<ContainerMetadata> parse_docker_container(std::string_view text,
 
 std::optional<ContainerMetadata> parse_containers_storage(std::string_view text,
                                                           std::string_view id) {
-  Document containers;
-  if (!parse(text, containers) || !containers.IsArray()) return {};
-  for (const Value& container : containers.GetArray()) {
-    if (text_of(member(&container, "id")) != id) continue;
+  const auto containers = parse_json(text);
+  if (!containers) return {};
+  for (const Json& container : containers->values) {
+    if (text_at(container, "id") != id) continue;
     ContainerMetadata facts;
-    set_image_id(facts, text_of(member(&container, "image")));
-    const Value* names = member(&container, "names");
-    if (names && names->IsArray() && !names->Empty()) set(facts.name, text_of(&*names->Begin()));
-    Document metadata;  // JSON in a string
-    if (!parse(text_of(member(&container, "metadata")), metadata)) return facts;
-    set(facts.name, text_at(metadata, "name"));
-    set_image(facts, text_at(metadata, "image-name"));
+    set_image_id(facts, text_at(container, "image"));
+    const Json* names = member(&container, "names");
+    if (names && !names->values.empty()) set(facts.name, names->values.front().text);
+    const auto metadata = parse_json(text_at(container, "metadata"));  // JSON in a string
+    if (!metadata) return facts;
+    set(facts.name, text_at(*metadata, "name"));
+    set_image(facts, text_at(*metadata, "image-name"));
     return facts;
   }
   return {};

@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "format/file.h"
 #include "record/container_documents.h"
@@ -208,7 +211,7 @@ class Lookup {
     if (look(root + "/" + wanted_.id)) return true;
     if (wanted_.is_hex) return false;
     for (const std::string& id : list_directory(root)) {
-      if (id != wanted_.id && look(root + "/" + id)) return true;
+      if (id != wanted_.id && look(fmt::format("{}/{}", root, id))) return true;
     }
     return false;
   }

@@ -4,9 +4,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <exception>
 #include <iterator>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -27,14 +27,16 @@ void raise(int event_fd) {
   [[maybe_unused]] const ssize_t size = ::write(event_fd, &one, sizeof(one));
 }
 
-std::optional<ContainerMetadata> read_safely(const std::string& path, const MetadataPlaces& places,
-                                             RuntimeApi& api) {
+// What was found, if anything. Out of memory is nothing, too: the recording goes on without it.
+std::list<ContainerMetadata> read_safely(const std::string& path, const MetadataPlaces& places,
+                                         RuntimeApi& api) {
+  std::list<ContainerMetadata> out;
   try {
-    return read_container_metadata(path, places, api);
-  } catch (
-      const std::exception&) {  // out of memory: these facts are optional, the recording is not
-    return {};
+    if (auto found = read_container_metadata(path, places, api)) out.push_back(std::move(*found));
+  } catch (const std::exception&) {
+    out.clear();
   }
+  return out;
 }
 
 }  // namespace
@@ -51,6 +53,7 @@ MetadataReader::MetadataReader(MetadataPlaces places)
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {
+    stop_ = true;
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -77,18 +80,21 @@ void MetadataReader::request(std::string cgroup_path) {
 }
 
 std::vector<ContainerMetadata> MetadataReader::take() {
-  std::vector<ContainerMetadata> out;
+  std::list<ContainerMetadata> found;
   {
     const std::lock_guard lock(mutex_);
-    if (found_.empty()) return out;
-    out.swap(found_);
+    if (found_.empty()) return {};
+    found.swap(found_);
+    // Within the lock, or it could undo what the thread raises for the next one. Does not block.
     std::uint64_t count = 0;
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection)
     [[maybe_unused]] const ssize_t size = ::read(found_event_.get(), &count, sizeof(count));
   }
   changed_.notify_one();
-  return out;
+  return {std::make_move_iterator(found.begin()), std::make_move_iterator(found.end())};
 }
 
+// Nothing here throws: it allocates only in read_safely().
 void MetadataReader::run() {
   RuntimeApi api(places_.api_timeout, stop_event_.get());
   std::unique_lock lock(mutex_);
@@ -101,20 +107,21 @@ void MetadataReader::run() {
       changed_.wait_until(lock, due);
       continue;
     }
-    Wanted wanted = std::move(queue_.extract(queue_.begin()).mapped());
+    auto node = queue_.extract(queue_.begin());
+    Wanted& wanted = node.mapped();
 
     lock.unlock();
     auto found = read_safely(wanted.path, places_, api);
     lock.lock();
 
-    if (!found && wanted.attempt < std::size(kPauses)) {
-      const auto pause = kPauses[wanted.attempt++];
-      queue_.emplace(Clock::now() + pause, std::move(wanted));
+    if (found.empty() && wanted.attempt < std::size(kPauses)) {
+      node.key() = Clock::now() + kPauses[wanted.attempt++];
+      queue_.insert(std::move(node));
       continue;
     }
     waiting_.erase(wanted.path);
-    if (!found) continue;
-    found_.push_back(std::move(*found));
+    if (found.empty()) continue;
+    found_.splice(found_.end(), found);
     raise(found_event_.get());
   }
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <list>
 #include <map>
 #include <mutex>
 #include <string>
@@ -58,7 +59,7 @@ class MetadataReader {
   bool stop_ = false;
   std::multimap<Clock::time_point, Wanted> queue_;  // by when it is due
   std::unordered_set<std::string> waiting_;         // the paths in the queue, and the one at hand
-  std::vector<ContainerMetadata> found_;
+  std::list<ContainerMetadata> found_;              // a list grows without allocating
 
   std::thread thread_;
 };

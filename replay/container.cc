@@ -59,7 +59,7 @@ bool is_id(std::string_view text) noexcept { return text.size() == kIdSize && is
 // 8-4-4-4-REST, each in hex digits: a UUID for 12, and one that Garden cut short for 4.
 bool is_uuid(std::string_view text, std::size_t rest) noexcept {
   if (text.size() != 24 + rest) return false;
-  for (const std::size_t dash : {8, 13, 18, 23}) {
+  for (const std::size_t dash : {8u, 13u, 18u, 23u}) {
     if (text[dash] != '-') return false;
   }
   return is_hex(text.substr(0, 8)) && is_hex(text.substr(9, 4)) && is_hex(text.substr(14, 4)) &&

@@ -21,6 +21,7 @@
 
 #include "format/file.h"
 #include "record/container_documents.h"
+#include "record/json.h"
 #include "record/metadata_reader.h"
 #include "record/runtime_api.h"
 #include "tests/unit/testing.h"
@@ -489,6 +490,35 @@ TEST(ContainerDocuments, LabelsAndFactsAreBounded) {
   EXPECT_EQ(facts->labels.size(), 8u);  // six of the large ones
   EXPECT_EQ(facts->labels.front(), (Labels::value_type{"first", "1"}));
   EXPECT_EQ(facts->labels.back(), (Labels::value_type{"last", "3"}));
+}
+
+TEST(Json, IsBounded) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(parse_json(nested(kMaxJsonDepth)));
+  EXPECT_FALSE(parse_json(nested(kMaxJsonDepth + 1)));
+  const auto wide = [](std::size_t values) {  // the array is one, too
+    std::string text = "[1";
+    for (std::size_t i = 2; i < values; ++i) text += ",1";
+    return text + "]";
+  };
+  EXPECT_TRUE(parse_json(wide(kMaxJsonValues)));
+  EXPECT_FALSE(parse_json(wide(kMaxJsonValues + 1)));
+}
+
+TEST(Json, Values) {
+  const auto json = parse_json(R"({"a":"x\u0000y","a":"second","b":[1,"z",null],"":{}})");
+  ASSERT_TRUE(json);
+  EXPECT_EQ(text_of(member(&*json, "a")), std::string_view("x\0y", 3));
+  EXPECT_EQ(member(&*json, "b")->values.size(), 3u);
+  EXPECT_EQ(member(&*json, "b")->values[1].text, "z");
+  EXPECT_EQ(text_of(member(&*json, "b")), "");
+  EXPECT_EQ(member(&*json, "c"), nullptr);
+  EXPECT_EQ(member(member(&*json, "b"), "a"), nullptr);
+  for (const char* text : {"", " ", "{", "[1,]", "{\"a\"}", "1 2", "\xef\xbb\xbf{}"}) {
+    EXPECT_FALSE(parse_json(text)) << text;
+  }
 }
 
 // A text cut short or with foreign bytes in it is handled, whatever it then means.
