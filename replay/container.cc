@@ -17,6 +17,8 @@ constexpr std::string_view kContainerd = "containerd";
 constexpr std::string_view kCrio = "cri-o";
 constexpr std::string_view kPodman = "podman";
 constexpr std::string_view kRunc = "runc";
+constexpr std::string_view kBpm = "bpm";
+constexpr std::string_view kGarden = "garden";
 constexpr std::string_view kLxc = "lxc";
 constexpr std::string_view kNspawn = "systemd-nspawn";
 constexpr std::string_view kKubernetes = "kubernetes";
@@ -46,10 +48,30 @@ constexpr bool is_alphanumeric(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool is_id(std::string_view text) noexcept {
-  return text.size() == kIdSize && std::all_of(text.begin(), text.end(), [](char c) {
-           return is_digit(c) || (c >= 'a' && c <= 'f');
-         });
+constexpr bool is_hex_digit(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'f'); }
+
+bool is_hex(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), is_hex_digit);
+}
+
+bool is_id(std::string_view text) noexcept { return text.size() == kIdSize && is_hex(text); }
+
+// 8-4-4-4-REST, each in hex digits: a UUID for 12, and one that Garden cut short for 4.
+bool is_uuid(std::string_view text, std::size_t rest) noexcept {
+  if (text.size() != 24 + rest) return false;
+  for (const std::size_t dash : {8u, 13u, 18u, 23u}) {
+    if (text[dash] != '-') return false;
+  }
+  return is_hex(text.substr(0, 8)) && is_hex(text.substr(9, 4)) && is_hex(text.substr(14, 4)) &&
+         is_hex(text.substr(19, 4)) && is_hex(text.substr(24));
+}
+
+// The task's id without its dashes, and a number.
+bool is_fargate_id(std::string_view text) noexcept {
+  constexpr std::size_t kTask = 32;
+  if (text.size() < kTask + 2 || text[kTask] != '-' || !is_hex(text.substr(0, kTask))) return false;
+  text.remove_prefix(kTask + 1);
+  return std::all_of(text.begin(), text.end(), is_digit);
 }
 
 bool contains(std::string_view text, std::string_view part) noexcept {
@@ -65,6 +87,20 @@ bool consume_prefix(std::string_view& text, std::string_view prefix) noexcept {
 bool consume_suffix(std::string_view& text, std::string_view suffix) noexcept {
   if (!text.ends_with(suffix)) return false;
   text.remove_suffix(suffix.size());
+  return true;
+}
+
+// How BPM makes an id of runc of the names of a job and its process.
+bool is_bpm_id(std::string_view text) noexcept {
+  if (!consume_prefix(text, "bpm-") || text.empty()) return false;
+  while (!text.empty()) {
+    const bool escaped = text.front() == '.';
+    if (escaped && (text.size() < 3 || !is_hex(text.substr(1, 2)))) return false;
+    if (!escaped && !is_alphanumeric(text.front()) && text.front() != '_' && text.front() != '-') {
+      return false;
+    }
+    text.remove_prefix(escaped ? 3 : 1);
+  }
   return true;
 }
 
@@ -94,8 +130,10 @@ class Scanner {
       note_kubernetes(*component);
       auto found = match(*component);
       if (!found) {
-        parent_ = *component;
+        in_garden_ = *component == "garden" ||
+                     (parent_ == "garden" && (*component == "good" || *component == "bad"));
         in_ecs_ = in_ecs_ || *component == "ecs";
+        parent_ = *component;
         continue;
       }
       // What is above a container says nothing about the cgroups that it makes inside itself; only
@@ -104,6 +142,7 @@ class Scanner {
       depth_ = 0;
       in_kubepods_ = false;
       in_ecs_ = false;
+      in_garden_ = false;
       // Podman's libpod-ID.scope/libpod-payload-ID is one container, not two. Names may repeat.
       if (found->id == last_id_ && is_id(last_id_)) continue;
       last_id_ = found->id;
@@ -146,11 +185,19 @@ class Scanner {
   std::optional<ContainerPath> match(std::string_view component) const noexcept {
     if (auto found = match_machine(component)) return found;
     if (is_id(component)) return match_bare_id(component);
+    if (is_uuid(component, 4) || (in_garden_ && is_uuid(component, 12))) {
+      return ContainerPath{component, kGarden, {}};
+    }
+    if (in_ecs_ && is_fargate_id(component)) return ContainerPath{component, kContainerd, {}};
+    if (is_bpm_id(component)) return ContainerPath{component, kBpm, {}};
     if (contains(component, ":")) return match_triple(component);
 
     const bool is_scope = consume_suffix(component, kScope);
     if (is_scope && component.starts_with("runc-")) {
       return by_prefix("runc", component.substr(5), is_scope);
+    }
+    if (const std::size_t at = component.find("-bpm-bpm-"); is_scope && at != component.npos) {
+      return by_prefix("bpm", component.substr(at + 5), is_scope);
     }
     if (component.size() <= kIdSize + 1) return std::nullopt;
     const std::size_t dash = component.size() - kIdSize - 1;
@@ -169,6 +216,9 @@ class Scanner {
 
   std::optional<ContainerPath> by_prefix(std::string_view prefix, std::string_view id,
                                          bool is_scope) const noexcept {
+    if ((prefix == "runc" || prefix == "bpm" || prefix.ends_with("-bpm")) && is_bpm_id(id)) {
+      return ContainerPath{id, kBpm, {}};
+    }
     // The ids of runc are what its user says; everyone else's are hex.
     if (!is_id(id) && (prefix != "runc" || id.empty())) return std::nullopt;
     for (const Prefix& entry : kPrefixes) {
@@ -222,6 +272,7 @@ class Scanner {
   std::size_t depth_ = 0;  // components so far, the one at hand included
   bool in_kubepods_ = false;
   bool in_ecs_ = false;
+  bool in_garden_ = false;  // directly
   std::string_view pod_uid_;
   std::string_view last_id_;
 };

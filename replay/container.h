@@ -7,12 +7,15 @@
 // | path (ending, or part of it)                                     | runtime                    |
 // |------------------------------------------------------------------|----------------------------|
 // | docker-ID.scope, docker/ID, actions_job/ID, ecs/TASK/ID          | docker                     |
+// | HEX32-DIGITS below ecs (Fargate, which has no docker)            | containerd                 |
 // | cri-containerd-ID.scope, containerd-ID.scope, nerdctl-ID.scope   | containerd                 |
 // | NAMESPACE/ID, nothing above NAMESPACE (containerd on cgroupfs)   | containerd                 |
 // | crio-ID.scope                                                    | cri-o                      |
 // | libpod-ID.scope, libpod-payload-ID                               | podman                     |
+// | bpm-JOB, runc-bpm-JOB.scope, ANY-bpm-bpm-JOB.scope               | bpm                        |
 // | runc-ANY.scope                                                   | runc                       |
 // | SLICE:PREFIX:ID                                                  | as PREFIX-ID.scope         |
+// | 8-4-4-4-4 hex digits; UUID in garden, garden/good or garden/bad  | garden                     |
 // | lxc/NAME, lxc.payload/NAME, lxc.payload.NAME                     | lxc                        |
 // | machine-lxc\x2d<n>….scope (libvirt)                              | lxc                        |
 // | machine-NAME.scope, systemd-nspawn@NAME.service/payload          | systemd-nspawn             |
@@ -21,7 +24,9 @@
 // |                                                                 | the path does not say)     |
 //
 // ID is 64 lower-case hex digits. PREFIX-ID counts without ".scope" too, as cgroupfs drivers write
-// it. Nothing else is a container: not services, sessions, pods, conmon, LXC monitors or VMs.
+// it. JOB is letters, digits, '_', '-', and anything else as a '.' and two hex digits, which no unit
+// of systemd but a device looks like. Nothing else is a container: not services, sessions, scopes of
+// applications, pods, conmon, LXC monitors or VMs.
 #pragma once
 
 #include <optional>
@@ -32,10 +37,10 @@ namespace dse::replay {
 
 // The edition of the table above. It grows by one with every change to what any path gives, and is
 // recorded in captures, so that an old capture can be told from a new one.
-inline constexpr unsigned kContainerTableVersion = 1;
+inline constexpr unsigned kContainerTableVersion = 2;
 
 struct ContainerPath {
-  std::string_view id;       // as in the path: hex digits, or a name with systemd's \x2d escapes
+  std::string_view id;  // as in the path: what the runtime says, or with systemd's \x2d escapes
   std::string_view runtime;  // a literal of the table above
   // The innermost Kubernetes pod on the way to the container, as in the path: with '_' for '-' if
   // systemd made the cgroup. "" if there is none.

@@ -20,6 +20,8 @@ namespace {
 #define UID_DASH "eab5a334-93fe-48a8-b139-9e8079c1f163"
 #define UID_LOW "eab5a334_93fe_48a8_b139_9e8079c1f163"
 #define UID_STATIC "1864dd0546310be9937c37cf88024cb8"  // of a static pod: a hash
+#define FARGATE "34dc0b5e626f2c5c4c5170e34b10e765-1234567890"
+#define GARDEN "6f265890-5165-7fab-6b52-18d1"
 #define USER_SLICE "/user.slice/user-1000.slice/user@1000.service"
 
 struct Container {
@@ -51,10 +53,15 @@ const PositiveCase kContainers[] = {
     {"/ecs/my-cluster/55091c13b8cf4801b527f4601742204d/" ID_A, {{ID_A, "docker", ""}}},
     {"/ecstasks.slice/ecstasks-55091c13b8cf4801b527f4601742204d.slice/docker-" ID_A ".scope",
      {{ID_A, "docker", ""}}},
+    {"/ecs/55091c13-b8cf-4801-b527-f4601742204d/" FARGATE, {{FARGATE, "containerd", ""}}},
+    {"/ecs/34dc0b5e626f2c5c4c5170e34b10e765/" FARGATE, {{FARGATE, "containerd", ""}}},
+    {"/ecs/" FARGATE, {{FARGATE, "containerd", ""}}},
 
     // containerd
     {"/system.slice/cri-containerd-" ID_A ".scope", {{ID_A, "containerd", ""}}},
     {"/system.slice/containerd-" ID_A ".scope", {{ID_A, "containerd", ""}}},
+    {"/cri-containerd-" ID_A, {{ID_A, "containerd", ""}}},
+    {"/system.slice:cri-containerd:" ID_A, {{ID_A, "containerd", ""}}},
     {"/system.slice/nerdctl-" ID_A ".scope", {{ID_A, "containerd", ""}}},
     {USER_SLICE "/user.slice/nerdctl-" ID_A ".scope", {{ID_A, "containerd", ""}}},
     {"/system.slice:nerdctl:" ID_A, {{ID_A, "containerd", ""}}},
@@ -85,6 +92,25 @@ const PositiveCase kContainers[] = {
     {"/system.slice/runc-" ID_A ".scope", {{ID_A, "runc", ""}}},
     {"/user.slice:runc:box", {{"box", "runc", ""}}},
 
+    // BPM, of BOSH: runc, with ids of a known form
+    {"/system.slice/runc-bpm-galera-agent.scope", {{"bpm-galera-agent", "bpm", ""}}},
+    {"/system.slice/runc-bpm-uaa.2eworker.scope", {{"bpm-uaa.2eworker", "bpm", ""}}},
+    {"/system.slice/garden-abc-scope-bpm-bpm-uaa.scope", {{"bpm-uaa", "bpm", ""}}},
+    {"/system.slice:system-slice-bpm:bpm-uaa", {{"bpm-uaa", "bpm", ""}}},
+    {"/system.slice/runit.service/bpm-uaa", {{"bpm-uaa", "bpm", ""}}},
+    {"/bpm-cloud_controller_ng.2enginx", {{"bpm-cloud_controller_ng.2enginx", "bpm", ""}}},
+    {"/docker/" ID_A "/bpm-uaa", {{ID_A, "docker", ""}, {"bpm-uaa", "bpm", ""}}},
+
+    // Garden, of Cloud Foundry and Concourse
+    {"/garden/" GARDEN, {{GARDEN, "garden", ""}}},
+    {"/system.slice/garden.service/garden/" GARDEN, {{GARDEN, "garden", ""}}},
+    {"/system.slice/garden.service/garden/good/" GARDEN, {{GARDEN, "garden", ""}}},
+    {"/garden/bad/" GARDEN "/init", {{GARDEN, "garden", ""}}},
+    {"/system.slice/runit.service/" GARDEN, {{GARDEN, "garden", ""}}},
+    {"/garden/" UID_DASH, {{UID_DASH, "garden", ""}}},
+    {"/garden/good/" UID_DASH, {{UID_DASH, "garden", ""}}},
+    {"/docker/" ID_A "/garden/" GARDEN, {{ID_A, "docker", ""}, {GARDEN, "garden", ""}}},
+
     // LXC, LXD, Incus, Proxmox
     {"/lxc/web", {{"web", "lxc", ""}}},
     {"/lxc/101/ns/system.slice/ssh.service", {{"101", "lxc", ""}}},
@@ -107,7 +133,10 @@ const PositiveCase kContainers[] = {
     {"/kubepods/pod" UID_DASH "/" ID_A, {{ID_A, "kubernetes", UID_DASH}}},
     {"/kubepods/burstable/pod" UID_DASH "/" ID_A, {{ID_A, "kubernetes", UID_DASH}}},
     {"/kubepods/besteffort/pod" UID_DASH "/" ID_A, {{ID_A, "kubernetes", UID_DASH}}},
+    {"/kubepods/guaranteed/pod" UID_DASH "/" ID_A, {{ID_A, "kubernetes", UID_DASH}}},
     {"/kubepods/burstable/pod" UID_STATIC "/" ID_A, {{ID_A, "kubernetes", UID_STATIC}}},
+    {"/kubelet/kubepods/burstable/pod" UID_DASH "/" ID_A, {{ID_A, "kubernetes", UID_DASH}}},
+    {"/kubepods/pod" UID_DASH "/cri-containerd-" ID_A, {{ID_A, "containerd", UID_DASH}}},
     {"/kubepods/burstable/pod" UID_DASH "/crio-" ID_A, {{ID_A, "cri-o", UID_DASH}}},
     {"/kubepods/burstable/pod" UID_DASH "/" ID_A "/system.slice/x.service",
      {{ID_A, "kubernetes", UID_DASH}}},
@@ -118,6 +147,12 @@ const PositiveCase kContainers[] = {
     {"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_LOW
      ".slice/docker-" ID_A ".scope",
      {{ID_A, "docker", UID_LOW}}},
+    {"/kubepods.slice/kubepods-guaranteed.slice/kubepods-guaranteed-pod" UID_LOW
+     ".slice/cri-containerd-" ID_A ".scope",
+     {{ID_A, "containerd", UID_LOW}}},
+    {"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" UID_LOW
+     ".slice/cri-containerd-" ID_A ".scope",
+     {{ID_A, "containerd", UID_LOW}}},
     {"/kubepods.slice/kubepods-pod" UID_LOW ".slice/crio-" ID_A ".scope/container",
      {{ID_A, "cri-o", UID_LOW}}},
     {"/kubepods.slice/kubepods-pod" UID_LOW ".slice/" ID_A, {{ID_A, "kubernetes", UID_LOW}}},
@@ -142,6 +177,14 @@ const PositiveCase kContainers[] = {
     {"/system.slice/docker-" ID_A ".scope/system.slice/nginx.service", {{ID_A, "docker", ""}}},
     {"/docker/" ID_A "/user.slice/user-0.slice/session-1.scope", {{ID_A, "docker", ""}}},
     {"/docker/" ID_A "/docker/buildkit/g2pufvpl2mzvkodqz8n7rdjfu", {{ID_A, "docker", ""}}},
+
+    // sysbox: the container's processes are in a cgroup below its own
+    {"/docker/" ID_A "/syscont-cgroup-root", {{ID_A, "docker", ""}}},
+    {"/docker/" ID_A "/syscont-cgroup-root/init.scope", {{ID_A, "docker", ""}}},
+    {"/docker/" ID_A "/init.scope", {{ID_A, "docker", ""}}},
+    {"/docker/" ID_A "/syscont-cgroup-root/docker/" ID_B,
+     {{ID_A, "docker", ""}, {ID_B, "docker", ""}}},
+    {"/actions_job/" ID_A "/docker/" ID_B, {{ID_A, "docker", ""}, {ID_B, "docker", ""}}},
 
     // Containers in containers
     {"/docker/" ID_A "/docker/" ID_B, {{ID_A, "docker", ""}, {ID_B, "docker", ""}}},
@@ -191,6 +234,13 @@ constexpr std::string_view kNotContainers[] = {
     USER_SLICE
     "/app.slice/app-org.gnome.Terminal.slice/"
     "vte-spawn-3c5c6a34-6c0e-4d0c-8d3a-5bd6f0a0d4a7.scope",
+    USER_SLICE "/app.slice/app-gnome-org.gnome.Terminal-4242.scope",
+    USER_SLICE "/app.slice/app-flatpak-org.mozilla.firefox-4242.scope",
+    USER_SLICE "/app.slice/snap.firefox.firefox-3c5c6a34-6c0e-4d0c-8d3a-5bd6f0a0d4a7.scope",
+    USER_SLICE "/app.slice/dbus-:1.2-org.gnome.Calculator.SearchProvider@0.service",
+    "/user.slice/user-1000.slice/session-1.scope",
+    "/system.slice/snap.docker.dockerd.service",
+    "/system.slice/run-rf2b0d1c9e8a74d5c8f3f0a1b2c3d4e5f.scope",
     USER_SLICE "/user.slice/podman-1234.scope",
     "/docker",
     "/docker/",
@@ -234,6 +284,22 @@ constexpr std::string_view kNotContainers[] = {
     "/libpod_parent/" ID_A,
     "/machine.slice/machine-libpod_pod_" ID_A ".slice",
     "/ecs/55091c13-b8cf-4801-b527-f4601742204d",
+    "/ecs/34dc0b5e626f2c5c4c5170e34b10e765",
+    FARGATE,  // not below ecs
+    "/ecs/34dc0b5e626f2c5c4c5170e34b10e765-",
+    "/ecs/34dc0b5e626f2c5c4c5170e34b10e765-12a",
+    "/garden",
+    "/garden/good",
+    "/garden/init",
+    "/system.slice/garden.service",
+    "/garden/other/" UID_DASH,
+    "/" UID_DASH,
+    "/system.slice/" GARDEN ".service",
+    "/bpm-",
+    "/system.slice/bpm-exporter.service",
+    "/system.slice/bpm-exporter.scope",
+    "/system.slice/bpm-.slice",
+    "/bpm-uaa.2",
     "/lxc",
     "/lxc.payload",
     "/lxc.payload.",
@@ -366,6 +432,12 @@ TEST(ClassifyCgroupPath, AnyPiecesInAnyOrder) {
                                           ".service",
                                           "libpod_parent",
                                           "systemd-nspawn@",
+                                          "garden/",
+                                          GARDEN,
+                                          FARGATE,
+                                          "bpm-",
+                                          "-bpm-bpm-",
+                                          ".2e",
                                           "a",
                                           std::string_view("\0", 1),
                                           "\xff"};
