@@ -92,6 +92,11 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   feed->rows_ = feed->fresh_rows();
   DSE_TRY(feed->programs_->attach());
   feed->observer_.emplace(*feed->programs_, options.ring_bytes);
+  if (options.container_metadata) {
+    feed->metadata_reader_.emplace(MetadataPlaces());
+    event.events = EPOLLIN;
+    ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->metadata_reader_->event_fd(), &event);
+  }
   return feed;
 }
 
@@ -164,6 +169,34 @@ void LiveFeed::append(std::span<const std::byte> record) {
   else
     rows_->append(record, streams_);
   ++appended_;
+  if (metadata_reader_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
+    note_cgroup(record);
+}
+
+// A cgroup that is made may be a container's; of one that is removed nothing need be known any more.
+void LiveFeed::note_cgroup(std::span<const std::byte> record) {
+  struct {
+    dse_header header;
+    dse_cgroup_mkdir body;  // that of rmdir is the same
+  } fixed;
+  if (record.size() < sizeof(fixed)) return;
+  std::memcpy(&fixed, record.data(), sizeof(fixed));
+  if (fixed.body.hierarchy != hierarchy_.id) return;
+  std::string path(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
+                   record.size() - sizeof(fixed));
+  if (fixed.header.kind == DSE_CGROUP_RMDIR)
+    metadata_.erase(path);
+  else
+    metadata_reader_->request(std::move(path));
+}
+
+void LiveFeed::take_metadata() {
+  if (!metadata_reader_ || detached_) return;
+  for (const ContainerMetadata& found : metadata_reader_->take()) {
+    std::vector<std::byte> record = metadata_record(found, metadata_seq_++);
+    append_own(record);
+    metadata_[found.cgroup_path] = std::move(record);
+  }
 }
 
 void LiveFeed::append_own(std::span<const std::byte> record) {
@@ -267,6 +300,7 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
     // Now everything before these in the stream is older.
     sample_clock(boot_time_ns());
     observe(boot_time_ns());
+    take_metadata();
     if (at_limit() && !drained_) {
       check_stop();
       drained_ = true;  // what else is in the rings came too late
@@ -334,7 +368,12 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
     for (const dse_socket_snapshot& socket : sockets) builder.add(socket);
   }
   for (const ProcessRow& process : processes) builder.add(process);
-  builder.add_cgroups(hierarchy_);
+  bool first = !cgroups_listed_;
+  cgroups_listed_ = true;
+  builder.add_cgroups(hierarchy_, [&](const std::string& path) {
+    if (metadata_reader_ && first) metadata_reader_->request(path);
+  });
+  for (const auto& [path, record] : metadata_) builder.add_record(record);
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 

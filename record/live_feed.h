@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "format/rows.h"
 #include "format/source.h"
 #include "record/host.h"
+#include "record/metadata_reader.h"
 #include "record/observer.h"
 #include "record/programs.h"
 #include "record/redact.h"
@@ -28,6 +30,8 @@ struct LiveOptions {
   // Execs that fail take a tracepoint that every system call of the host pays for.
   bool failed_execs = false;
   Redactor redactor;                              // what of arguments and environments is kept
+  // Ask the host's container runtimes for names, images, labels and pods.
+  bool container_metadata = true;
   std::uint64_t flush_ns = 1'000'000'000;         // a batch is at most this old
   // A batch as soon as there is something, and a wake-up for the first record: for a person who
   // watches. Else batches fill up and wake-ups are few.
@@ -90,6 +94,8 @@ class LiveFeed {
   void append(std::span<const std::byte> record);
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
+  void note_cgroup(std::span<const std::byte> record);
+  void take_metadata();
   void finish_observing();
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
@@ -111,7 +117,11 @@ class LiveFeed {
   format::FileHandle epoll_;
   std::optional<Observer> observer_;
   std::function<Written()> written_;
+  std::optional<MetadataReader> metadata_reader_;
+  std::map<std::string, std::vector<std::byte>> metadata_;  // records by cgroup path, while that is there
+  std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
+  bool cgroups_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
   std::uint64_t own_records_ = 0;  // others
   bool detached_ = false;

@@ -16,7 +16,8 @@ format::KindSet state_kinds() {
   return kind_bit(DSE_PROCESS_FORK) | kind_bit(DSE_PROCESS_EXEC) | kind_bit(DSE_PROCESS_EXIT) |
          kind_bit(DSE_CGROUP_MKDIR) | kind_bit(DSE_CGROUP_RMDIR) | kind_bit(DSE_CGROUP_ATTACH) |
          kind_bit(DSE_CLOCK_SAMPLE) | kind_bit(DSE_PROCESS_SNAPSHOT) |
-         kind_bit(DSE_CGROUP_SNAPSHOT);
+         kind_bit(DSE_CGROUP_SNAPSHOT) | kind_bit(DSE_CONTAINER_METADATA) |
+         kind_bit(DSE_OBSERVER_SAMPLE) | kind_bit(DSE_PROGRAM_SAMPLE);
 }
 
 LiveSource::LiveSource(LiveOptions options, std::optional<RecordingOptions> tee)

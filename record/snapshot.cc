@@ -66,6 +66,28 @@ std::vector<std::byte> with_parts(std::span<const std::byte> body,
   return out;
 }
 
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, std::uint64_t seq) {
+  std::string labels;
+  for (const auto& [key, value] : metadata.labels) labels += key + "=" + value + '\0';
+  dse_container_metadata body{};
+  body.path_size = size_of(metadata.cgroup_path);
+  body.id_size = size_of(metadata.id);
+  body.source_size = size_of(metadata.source);
+  body.name_size = size_of(metadata.name);
+  body.image_size = size_of(metadata.image);
+  body.image_digest_size = size_of(metadata.image_digest);
+  body.pod_name_size = size_of(metadata.pod_name);
+  body.pod_namespace_size = size_of(metadata.pod_namespace);
+  body.pod_uid_size = size_of(metadata.pod_uid);
+  body.labels_size = size_of(labels);
+  return make_record(
+      DSE_CONTAINER_METADATA, boot_time_ns(), seq, dse_task{},
+      with_parts(std::as_bytes(std::span(&body, 1)),
+                 {metadata.cgroup_path, metadata.id, metadata.source, metadata.name, metadata.image,
+                  metadata.image_digest, metadata.pod_name, metadata.pod_namespace,
+                  metadata.pod_uid, labels}));
+}
+
 SnapshotBuilder::SnapshotBuilder(format::Rows& rows, format::StreamTable& streams,
                                  const Redactor& redactor, Limits limits,
                                  std::function<void()> meanwhile)
@@ -126,7 +148,8 @@ void SnapshotBuilder::add(const dse_socket_snapshot& socket) {
          with_parts(std::as_bytes(std::span(&socket, 1)), {}));
 }
 
-void SnapshotBuilder::add_cgroups(const CgroupHierarchy& hierarchy) {
+void SnapshotBuilder::add_cgroups(const CgroupHierarchy& hierarchy,
+                                  const std::function<void(const std::string& path)>& visit) {
   if (hierarchy.mount_point.empty()) return;
   walk_cgroups(hierarchy.mount_point, "", [&](std::uint64_t id, const std::string& path) {
     dse_cgroup_snapshot body{};
@@ -135,6 +158,7 @@ void SnapshotBuilder::add_cgroups(const CgroupHierarchy& hierarchy) {
     body.path_size = size_of(path);
     append(DSE_CGROUP_SNAPSHOT, boot_time_ns(), dse_task{},
            with_parts(std::as_bytes(std::span(&body, 1)), {path}));
+    visit(path);
   });
 }
 

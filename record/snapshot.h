@@ -7,6 +7,7 @@
 
 #include "bpf/abi.h"
 #include "format/rows.h"
+#include "record/container_metadata.h"
 #include "record/host.h"
 #include "record/proc.h"
 #include "record/redact.h"
@@ -30,8 +31,9 @@ class SnapshotBuilder {
   // has grown very large: a reader holds one in memory.
   void add(const ProcessRow& process);
   void add(const dse_socket_snapshot& socket);
-  // All cgroups of the hierarchy.
-  void add_cgroups(const CgroupHierarchy& hierarchy);
+  // All cgroups of the hierarchy; `visit` is told the path of each.
+  void add_cgroups(const CgroupHierarchy& hierarchy,
+                   const std::function<void(const std::string& path)>& visit);
   // A whole record that the recorder itself wrote earlier; its number in its kind is set here.
   void add_record(std::vector<std::byte> record);
 
@@ -47,6 +49,9 @@ class SnapshotBuilder {
   std::size_t memory_ = 0;  // bytes of arguments so far
   unsigned patience_ = 0;
 };
+
+// What a runtime said of a container, as a record.
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, std::uint64_t seq);
 
 // `body`, and behind it its variable parts.
 std::vector<std::byte> with_parts(std::span<const std::byte> body,

@@ -223,10 +223,14 @@ Status State::advance_metadata(const format::Batch& batch) {
   DSE_TRY_ASSIGN(auto pod_namespace, table.strings("podNamespace"));
   DSE_TRY_ASSIGN(auto pod_uid, table.strings("podUid"));
   DSE_TRY_ASSIGN(auto labels, table.strings("labels"));
+  DSE_TRY_ASSIGN(auto id, table.strings("id"));
   for (std::uint32_t row = 0; row < table.rows(); ++row) {
     auto text = [&](const format::StringColumn& column) { return std::string(column[row]); };
-    metadata_.set(metadata_key(path[row]), record_number(batch, table.positions[row]),
-                  {text(source), text(name), text(image), text(digest), text(pod_name),
+    std::string key = metadata_key(path[row]);
+    // What is only called by its id (by runc alone) has it for a name where the cgroup shows another.
+    std::string called = !name[row].empty() || id[row] == key ? text(name) : text(id);
+    metadata_.set(key, record_number(batch, table.positions[row]),
+                  {text(source), called, text(image), text(digest), text(pod_name),
                    text(pod_namespace), text(pod_uid), text(labels)});
   }
   return {};

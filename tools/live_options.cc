@@ -27,6 +27,8 @@ void LiveFlags::add_to(CLI::App& app) {
                  "keep nothing of arguments, variables and file names that this regular expression\n"
                  "matches, or that its groups do; may be given several times")
       ->allow_extra_args(false);
+  app.add_flag("--no-container-metadata", no_container_metadata,
+               "do not ask container runtimes for names, images, labels and pods");
   app.add_flag("--failed-execs", failed_execs,
                "also execs that fail; costs every system call of this host some 0.1 us");
 }
@@ -68,6 +70,7 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   options.ring_bytes = flags.buffer_bytes;
   options.max_args = static_cast<std::uint32_t>(flags.max_args);
   options.failed_execs = flags.failed_execs;
+  options.container_metadata = !flags.no_container_metadata;
   DSE_TRY_ASSIGN(options.redactor, record::Redactor::make(flags.redact, flags.env));
   options.described = {
       {"points",

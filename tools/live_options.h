@@ -18,6 +18,7 @@ struct LiveFlags {
   std::vector<std::string> env;     // variables that are kept
   std::vector<std::string> redact;  // regular expressions
   bool failed_execs = false;
+  bool no_container_metadata = false;
 
   void add_to(CLI::App& app);
 };
