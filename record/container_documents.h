@@ -1,7 +1,7 @@
 // What the files and answers of container runtimes say. Pure: text in, facts out.
 //
-// The texts are not trusted: any bytes are safe. What is not JSON, is nested too deeply, or is about
-// another container gives nullopt.
+// The texts are not trusted: any bytes are safe. What is not JSON, is nested too deeply, or is
+// about another container gives nullopt.
 #pragma once
 
 #include <optional>

@@ -24,7 +24,7 @@ constexpr std::size_t kMaxFile = 4 << 20;
 constexpr std::size_t kMaxDirectory = 1024;
 constexpr std::size_t kHexId = 64;
 
-// ---- what the path says --------------------------------------------------------------------------
+// ---- what the path says -------------------------------------------------------------------------
 
 struct Candidate {
   std::string id;      // what to look for first
@@ -104,7 +104,7 @@ std::string_view find_user(std::string_view path) {
   return rest.substr(digits).starts_with(".slice/") ? rest.substr(0, digits) : std::string_view{};
 }
 
-// ---- files ---------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 // A regular file that is small enough; anything else, a FIFO or a link for one, is not what a
 // runtime left there.
@@ -137,7 +137,7 @@ std::vector<std::string> list_directory(const std::string& path) {
   return names;
 }
 
-// ---- where runtimes leave what -------------------------------------------------------------------
+// ---- where runtimes leave what ------------------------------------------------------------------
 
 // Directories of runc's --root; the last one is BPM's.
 constexpr const char* kRuncRoots[] = {"run/runc", "run/docker/runtime-runc/moby",

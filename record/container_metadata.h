@@ -1,8 +1,8 @@
 // What container runtimes say about a container: its name, its image, its pod, its labels.
 //
-// These are facts that no kernel record has, read on the recording host from the files that runtimes
-// leave and from the sockets that they listen on. Nothing is guessed: what is given is what a
-// runtime says about exactly this container, and what no runtime says is missing.
+// These are facts that no kernel record has, read on the recording host from the files that
+// runtimes leave and from the sockets that they listen on. Nothing is guessed: what is given is
+// what a runtime says about exactly this container, and what no runtime says is missing.
 #pragma once
 
 #include <chrono>
@@ -38,9 +38,9 @@ struct ContainerMetadata {
   std::string image_digest;                      // "sha256:…", of the manifest in a registry
   std::string pod_name, pod_namespace, pod_uid;  // of Kubernetes
 
-  // Labels, and annotations of OCI bundles (which runc calls labels) but for the runtimes' own notes
-  // (io.kubernetes.cri-o.*, io.podman.annotations.*). Sorted by key; a key occurs once. Those beyond
-  // kMaxLabels or kMaxLabelBytes are left out.
+  // Labels, and annotations of OCI bundles (which runc calls labels) but for the runtimes' own
+  // notes (io.kubernetes.cri-o.*, io.podman.annotations.*). Sorted by key; a key occurs once. Those
+  // beyond kMaxLabels or kMaxLabelBytes are left out.
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
@@ -55,18 +55,19 @@ struct MetadataPlaces {
   std::chrono::milliseconds api_timeout{2000};
 };
 
-// Whether a container's cgroup may have this path, as far as its last components tell: not services,
-// slices, sessions, scopes of applications, or monitors of containers. Looks at the path only.
+// Whether a container's cgroup may have this path, as far as its last components tell: not
+// services, slices, sessions, scopes of applications, or monitors of containers. Looks at the path
+// only.
 bool may_be_container(std::string_view cgroup_path);
 
-// What is known now about the container of a cgroup, whose path is from the root of its hierarchy as
-// the kernel has it. Where the path shows an id of 64 hex digits, the cgroups directly below count
-// too: many runtimes run the container in one. Of nested containers, only the innermost one counts,
-// and that only where a runtime of this host made it. nullopt if no runtime knows it (yet).
+// What is known now about the container of a cgroup, whose path is from the root of its hierarchy
+// as the kernel has it. Where the path shows an id of 64 hex digits, the cgroups directly below
+// count too: many runtimes run the container in one. Of nested containers, only the innermost one
+// counts, and that only where a runtime of this host made it. nullopt if no runtime knows it (yet).
 //
 // An id of 64 hex digits in the path counts where a runtime has a container of that id. Any other
-// needs a runtime's state that names exactly this cgroup. The sockets are asked only where the files
-// lack the name or the image, and about Podman's containers, whose labels no file has.
+// needs a runtime's state that names exactly this cgroup. The sockets are asked only where the
+// files lack the name or the image, and about Podman's containers, whose labels no file has.
 //
 // Costs no system call if !may_be_container(). Blocks for files, and for `api` as long as that lets
 // it. Files and answers are not trusted: they are bounded and only parsed.

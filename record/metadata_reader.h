@@ -28,10 +28,10 @@ class MetadataReader {
   MetadataReader(const MetadataReader&) = delete;
   MetadataReader& operator=(const MetadataReader&) = delete;
 
-  // Looks for the container of a cgroup; see read_container_metadata() for the path. Never blocks; a
-  // path for which !may_be_container() costs nothing more than that. A path that is being looked for
-  // is not looked for twice at a time; one that was found before is looked for anew, since another
-  // container may have it now. Forgotten where kMaxWaiting others wait.
+  // Looks for the container of a cgroup; see read_container_metadata() for the path. Never blocks;
+  // a path for which !may_be_container() costs nothing more than that. A path that is being looked
+  // for is not looked for twice at a time; one that was found before is looked for anew, since
+  // another container may have it now. Forgotten where kMaxWaiting others wait.
   void request(std::string cgroup_path);
 
   // What has been found since the last call, in the order in which it was.

@@ -16,8 +16,8 @@ class RuntimeApi {
   explicit RuntimeApi(std::chrono::milliseconds timeout, int cancel_fd = -1);
 
   // The body of the answer to GET `target` on the socket at `path`; `target` needs no escaping.
-  // nullopt if there is none within the time, if it is not 200, or if it is over 4 MiB. A socket that
-  // let the time run out is left alone for ten seconds, so that one which hangs delays little.
+  // nullopt if there is none within the time, if it is not 200, or if it is over 4 MiB. A socket
+  // that let the time run out is left alone for ten seconds, so that one which hangs delays little.
   std::optional<std::string> get(const std::string& path, const std::string& target);
 
  private:

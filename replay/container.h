@@ -24,9 +24,9 @@
 // |                                                                 | the path does not say)     |
 //
 // ID is 64 lower-case hex digits. PREFIX-ID counts without ".scope" too, as cgroupfs drivers write
-// it. JOB is letters, digits, '_', '-', and anything else as a '.' and two hex digits, which no unit
-// of systemd but a device looks like. Nothing else is a container: not services, sessions, scopes of
-// applications, pods, conmon, LXC monitors or VMs.
+// it. JOB is letters, digits, '_', '-', and anything else as a '.' and two hex digits, which no
+// unit of systemd but a device looks like. Nothing else is a container: not services, sessions,
+// scopes of applications, pods, conmon, LXC monitors or VMs.
 #pragma once
 
 #include <optional>

@@ -37,8 +37,8 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 #define ID_B "99f3a16ea25b7724cb56a4f0c0df1113ad9474fbf5545bead97fd5c7f61c13f4"
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// A socket on which a daemon listens. `answer` is given the first line of a request; what it returns
-// is sent, and nothing at all if it returns nothing: the connection then hangs.
+// A socket on which a daemon listens. `answer` is given the first line of a request; what it
+// returns is sent, and nothing at all if it returns nothing: the connection then hangs.
 class FakeDaemon {
  public:
   using Answer = std::function<std::optional<std::string>(const std::string& line)>;
@@ -137,7 +137,7 @@ constexpr std::string_view kDockerState = R"({"ID":")" ID_A
                                           R"(","Config":{"Image":"nginx:1.25","Labels":{
   "team":"blue","com.docker.compose.service":"front"}},"State":{"Running":true}})";
 
-// ---- the path alone ------------------------------------------------------------------------------
+// ---- the path alone -----------------------------------------------------------------------------
 
 TEST(MayBeContainer, ByTheLastComponents) {
   for (const char* path :
@@ -184,7 +184,7 @@ TEST(MayBeContainer, CostsMicroseconds) {
   EXPECT_LT(Clock::now() - start, 1s);  // 100 us each: a sanitizer on a busy machine, too
 }
 
-// ---- each source ---------------------------------------------------------------------------------
+// ---- each source --------------------------------------------------------------------------------
 
 TEST_F(ContainerMetadataTest, RuncByItsCgroupPath) {
   put("run/runc/box-1/state.json",
@@ -342,7 +342,7 @@ TEST_F(ContainerMetadataTest, ContainersStorage) {
   EXPECT_EQ(found->image_id, "sha256:" SHA);
 }
 
-// ---- sockets -------------------------------------------------------------------------------------
+// ---- sockets ------------------------------------------------------------------------------------
 
 TEST_F(ContainerMetadataTest, DockerApiAddsWhatTheFilesLack) {
   put("run/containerd/io.containerd.runtime.v2.task/moby/" ID_A "/config.json",
@@ -424,7 +424,7 @@ TEST(RuntimeApi, HangingSocketCostsItsTimeoutOnce) {
   EXPECT_EQ(daemon.questions(), 1);
 }
 
-// ---- hostile files -------------------------------------------------------------------------------
+// ---- hostile files ------------------------------------------------------------------------------
 
 TEST_F(ContainerMetadataTest, GarbageIsMissing) {
   const std::string deep(3 << 20, '[');
@@ -554,7 +554,7 @@ TEST(ContainerDocuments, EveryPrefixAndEveryByteChanged) {
   }
 }
 
-// ---- the thread ----------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------
 
 bool wait_readable(int fd, std::chrono::milliseconds timeout) {
   pollfd poll_fd{fd, POLLIN, 0};
