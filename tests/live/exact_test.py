@@ -2,10 +2,7 @@
 """What a workload truly did is in the capture: each thing exactly once, with the right values."""
 
 import collections
-import json
 import os
-import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -253,71 +250,6 @@ class Connections(live.Case):
         # ab opens a few connections more than it has requests for; the server knows which it served.
         for ports in (client_ports, server_ports):
             self.assertEqual(sorted(p for p in ports if p in set(served)), served)
-
-
-class Containers(live.Case):
-    def bundle(self):
-        bundle = self.place("bundle")
-        os.makedirs(os.path.join(bundle, "rootfs", "bin"))
-        shutil.copy("/bin/busybox", os.path.join(bundle, "rootfs", "bin", "busybox"))
-        for name in ("proc", "dev", "sys"):
-            os.mkdir(os.path.join(bundle, "rootfs", name))
-        subprocess.run(["runc", "spec"], cwd=bundle, check=True)
-        return bundle
-
-    def command(self, bundle, *command):
-        path = os.path.join(bundle, "config.json")
-        with open(path, encoding="utf-8") as file:
-            config = json.load(file)
-        config["process"]["terminal"] = False
-        config["process"]["args"] = ["/bin/busybox", *command]
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(config, file)
-
-    def runc(self, *arguments):
-        return live.run("runc", "--root", self.place("runc"), *arguments)
-
-    def test_each_container_once(self):
-        bundle, mark = self.bundle(), f"dse-{os.getpid()}"
-        pid_of = lambda name: int(pathlib.Path(self.place(name)).read_text(encoding="ascii"))
-
-        self.command(bundle, "sleep", "1000")
-        old = f"{mark}-old"
-        self.addCleanup(self.runc, "delete", "--force", old)
-        # Without a pipe to inherit: the container outlives runc.
-        started = subprocess.run(
-            ["runc", "--root", self.place("runc"), "run", "--detach", "--bundle", bundle,
-             "--pid-file", self.place("old"), old], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=live.PATIENCE, check=False)
-        self.assertEqual(started.returncode, 0)
-
-        recorder = self.recorder("c", *live.ROOMY)
-        self.command(bundle, "true")
-        names = [f"{mark}-{i}" for i in range(5)]
-        for name in names:
-            result = self.runc("run", "--bundle", bundle, "--pid-file", self.place(name), name)
-            self.assertEqual(result.code, 0, result.err)
-        self.assertEqual(self.runc("kill", old, "KILL").code, 0)
-        live.wait_until(lambda: not os.path.exists(f"/proc/{pid_of('old')}/ns/pid")
-                        or b"stopped" in self.runc("state", old).out, "the container to end")
-        events = self.stop_whole(recorder)
-
-        seen = collections.defaultdict(list)
-        for event in live.of_type(events, "ContainerEvent"):
-            seen[field(event, "container.id")].append(event)
-        for name in names:
-            self.assertEqual([field(e, "container.phase") for e in seen[name]], ["started", "exited"])
-            for event in seen[name]:
-                self.assertEqual(field(event, "container.init_pid"), pid_of(name))
-                self.assertEqual(field(event, "container.runtime"), "runc")
-                self.assertTrue(field(event, "cgroup.path").endswith("/" + name))
-        self.assertEqual([field(e, "container.phase") for e in seen[old]], ["existing", "exited"])
-        for event in seen[old]:
-            self.assertEqual(field(event, "container.init_pid"), pid_of("old"))
-        # Nothing else of ours passes for a container.
-        for key, group in seen.items():
-            if any(mark in (field(e, "cgroup.path") or "") for e in group):
-                self.assertIn(key, [*names, old])
 
 
 if __name__ == "__main__":
