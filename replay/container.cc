@@ -121,7 +121,7 @@ bool is_libvirt_guest(std::string_view machine, std::string_view driver) noexcep
 // Yields the containers of one path from the outermost to the innermost.
 class Scanner {
  public:
-  explicit Scanner(std::string_view path) noexcept : rest_(path) {
+  Scanner(std::string_view path, unsigned edition) noexcept : rest_(path), edition_(edition) {
     consume_suffix(rest_, kDeleted);
   }
 
@@ -185,18 +185,20 @@ class Scanner {
   std::optional<ContainerPath> match(std::string_view component) const noexcept {
     if (auto found = match_machine(component)) return found;
     if (is_id(component)) return match_bare_id(component);
-    if (is_uuid(component, 4) || (in_garden_ && is_uuid(component, 12))) {
-      return ContainerPath{component, kGarden, {}};
+    if (edition_ >= 2) {
+      if (is_uuid(component, 4) || (in_garden_ && is_uuid(component, 12)))
+        return ContainerPath{component, kGarden, {}};
+      if (in_ecs_ && is_fargate_id(component)) return ContainerPath{component, kContainerd, {}};
+      if (is_bpm_id(component)) return ContainerPath{component, kBpm, {}};
     }
-    if (in_ecs_ && is_fargate_id(component)) return ContainerPath{component, kContainerd, {}};
-    if (is_bpm_id(component)) return ContainerPath{component, kBpm, {}};
     if (contains(component, ":")) return match_triple(component);
 
     const bool is_scope = consume_suffix(component, kScope);
     if (is_scope && component.starts_with("runc-")) {
       return by_prefix("runc", component.substr(5), is_scope);
     }
-    if (const std::size_t at = component.find("-bpm-bpm-"); is_scope && at != component.npos) {
+    if (const std::size_t at = component.find("-bpm-bpm-");
+        edition_ >= 2 && is_scope && at != component.npos) {
       return by_prefix("bpm", component.substr(at + 5), is_scope);
     }
     if (component.size() <= kIdSize + 1) return std::nullopt;
@@ -216,7 +218,8 @@ class Scanner {
 
   std::optional<ContainerPath> by_prefix(std::string_view prefix, std::string_view id,
                                          bool is_scope) const noexcept {
-    if ((prefix == "runc" || prefix == "bpm" || prefix.ends_with("-bpm")) && is_bpm_id(id)) {
+    if (edition_ >= 2 && (prefix == "runc" || prefix == "bpm" || prefix.ends_with("-bpm")) &&
+        is_bpm_id(id)) {
       return ContainerPath{id, kBpm, {}};
     }
     // The ids of runc are what its user says; everyone else's are hex.
@@ -267,6 +270,7 @@ class Scanner {
   }
 
   std::string_view rest_;
+  unsigned edition_;  // of the table
   // All but the pod and the last id: since the root, or since the last container.
   std::string_view parent_;
   std::size_t depth_ = 0;  // components so far, the one at hand included
@@ -279,15 +283,16 @@ class Scanner {
 
 }  // namespace
 
-std::optional<ContainerPath> classify_cgroup_path(std::string_view path) noexcept {
-  Scanner scanner(path);
+std::optional<ContainerPath> classify_cgroup_path(std::string_view path,
+                                                  unsigned edition) noexcept {
+  Scanner scanner(path, edition);
   std::optional<ContainerPath> innermost;
   while (const auto found = scanner.next()) innermost = found;
   return innermost;
 }
 
-std::vector<ContainerPath> classify_cgroup_path_all(std::string_view path) {
-  Scanner scanner(path);
+std::vector<ContainerPath> classify_cgroup_path_all(std::string_view path, unsigned edition) {
+  Scanner scanner(path, edition);
   std::vector<ContainerPath> containers;
   while (const auto found = scanner.next()) containers.push_back(*found);
   return containers;

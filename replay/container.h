@@ -35,9 +35,12 @@
 
 namespace dse::replay {
 
-// The edition of the table above. It grows by one with every change to what any path gives, and is
-// recorded in captures, so that an old capture can be told from a new one.
+// The edition of the table above. It grows by one with every change to what any path gives. Captures name
+// the one that they were made with (kContainerTableOption), and replay with it for ever.
+//   1  all but the following
+//   2  Fargate, BPM, Garden
 inline constexpr unsigned kContainerTableVersion = 2;
+inline constexpr std::string_view kContainerTableOption = "container-table";
 
 struct ContainerPath {
   std::string_view id;  // as in the path: what the runtime says, or with systemd's \x2d escapes
@@ -54,10 +57,12 @@ struct ContainerPath {
 // tracepoints give it, of a v2 hierarchy or of any v1 controller; the " (deleted)" that /proc
 // appends is understood. Any bytes are safe. `id` and `pod_uid_raw` point into `path`. Does not
 // allocate; time is linear in the length of `path`.
-std::optional<ContainerPath> classify_cgroup_path(std::string_view path) noexcept;
+std::optional<ContainerPath> classify_cgroup_path(
+    std::string_view path, unsigned edition = kContainerTableVersion) noexcept;
 
 // All the containers on the path, from the outermost to the innermost; the last one is what
 // classify_cgroup_path() gives.
-std::vector<ContainerPath> classify_cgroup_path_all(std::string_view path);
+std::vector<ContainerPath> classify_cgroup_path_all(std::string_view path,
+                                                    unsigned edition = kContainerTableVersion);
 
 }  // namespace dse::replay

@@ -53,10 +53,10 @@ std::string_view confidence_name(Confidence confidence) {
   return "";
 }
 
-std::shared_ptr<const Container> container_of_path(std::string_view path) {
-  if (!classify_cgroup_path(path)) return nullptr;
+std::shared_ptr<const Container> container_of_path(std::string_view path, unsigned edition) {
+  if (!classify_cgroup_path(path, edition)) return nullptr;
   auto container = std::make_shared<Container>();
-  for (const ContainerPath& found : classify_cgroup_path_all(path)) {
+  for (const ContainerPath& found : classify_cgroup_path_all(path, edition)) {
     container->ids += std::string(found.id) + '\0';
     container->id = found.id;
     container->runtime = found.runtime.empty() ? "unknown" : found.runtime;
@@ -65,8 +65,8 @@ std::shared_ptr<const Container> container_of_path(std::string_view path) {
   return container;
 }
 
-std::string metadata_key(std::string_view cgroup_path) {
-  auto container = classify_cgroup_path(cgroup_path);
+std::string metadata_key(std::string_view cgroup_path, unsigned edition) {
+  auto container = classify_cgroup_path(cgroup_path, edition);
   return std::string(container ? container->id : leaf_of(cgroup_path));
 }
 

@@ -33,8 +33,9 @@ struct Container {
   Confidence confidence = Confidence::high;
 };
 
-// The container, or the containers one in the other, that a cgroup's path tells of; nullptr: none.
-std::shared_ptr<const Container> container_of_path(std::string_view path);
+// The container, or the containers one in the other, that a cgroup's path tells of, by that edition of the
+// table; nullptr: none.
+std::shared_ptr<const Container> container_of_path(std::string_view path, unsigned edition);
 
 // What the runtimes of the recorded host said; what they did not say is empty.
 struct ContainerMetadata {
@@ -42,7 +43,7 @@ struct ContainerMetadata {
   std::string labels;  // KEY=VALUE, each with a NUL
 };
 // Under which id metadata for a cgroup path is kept.
-std::string metadata_key(std::string_view cgroup_path);
+std::string metadata_key(std::string_view cgroup_path, unsigned edition);
 
 // Something that became of a container.
 struct ContainerFinding {

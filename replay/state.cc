@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <map>
 
+#include "replay/container.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
@@ -34,6 +36,17 @@ struct Images {
     return image;
   }
 };
+
+// By which edition of the table of container paths a capture replays.
+unsigned container_edition(const format::SegmentInfo& info) {
+  for (const auto& [name, value] : info.options) {
+    unsigned edition = 0;
+    if (name == kContainerTableOption &&
+        std::from_chars(value.data(), value.data() + value.size(), edition).ec == std::errc())
+      return std::min(edition, kContainerTableVersion);
+  }
+  return info.abi_version < 2 ? 1 : kContainerTableVersion;
+}
 
 void set_name(Process& process, std::string_view comm) {
   std::memcpy(process.name, comm.data(), std::min(comm.size(), sizeof(process.name)));
@@ -67,6 +80,7 @@ format::KindSet State::kinds() const {
 void State::reset(const format::SegmentInfo& info) {
   info_ = info;
   arch_ = arch_from_machine(info.machine);
+  container_edition_ = container_edition(info);
   processes_.clear();
   children_.clear();
   cgroups_.clear();
@@ -226,7 +240,7 @@ Status State::advance_metadata(const format::Batch& batch) {
   DSE_TRY_ASSIGN(auto id, table.strings("id"));
   for (std::uint32_t row = 0; row < table.rows(); ++row) {
     auto text = [&](const format::StringColumn& column) { return std::string(column[row]); };
-    std::string key = metadata_key(path[row]);
+    std::string key = metadata_key(path[row], container_edition_);
     // What is only called by its id (by runc alone) has it for a name where the cgroup shows another.
     std::string called = !name[row].empty() || id[row] == key ? text(name) : text(id);
     metadata_.set(key, record_number(batch, table.positions[row]),
@@ -257,7 +271,7 @@ Status State::advance_cgroups(const format::Batch& batch) {
     else if (const Cgroup* known = cgroups_.newest(id[view][row]);
              !known || (view == 1 && known->path != path[view][row]))
       cgroups_.set(id[view][row], number,
-                   {std::string(path[view][row]), container_of_path(path[view][row])});
+                   {std::string(path[view][row]), container_of_path(path[view][row], container_edition_)});
     return {};
   });
 }

@@ -120,6 +120,7 @@ class State {
   StateNeeds needs_;
   format::SegmentInfo info_;
   Arch arch_ = Arch::unknown;
+  unsigned container_edition_ = 0;
   VersionedTable<Process> processes_;
   std::unordered_map<std::uint32_t, std::unordered_set<std::uint32_t>> children_;  // by parent
   VersionedTable<Cgroup> cgroups_;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "record/live_source.h"
+#include "replay/container.h"
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
 #include "tools/printer.h"
@@ -77,6 +78,8 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
        fmt::format("{}", fmt::join(points.empty() ? replay::default_point_names() : points, ","))},
       {"buffer", std::to_string(flags.buffer_bytes)},
       {"max-args", std::to_string(flags.max_args)}};
+  options.described.emplace_back(replay::kContainerTableOption,
+                                 std::to_string(replay::kContainerTableVersion));
   if (!flags.env.empty())
     options.described.emplace_back("env", fmt::format("{}", fmt::join(flags.env, ",")));
   // How many, not which: a rule may name the secret that it is to hide.
