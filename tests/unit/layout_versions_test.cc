@@ -157,6 +157,30 @@ TEST(layout_versions, columns_that_did_not_exist_read_as_nothing) {
   EXPECT_GT(fixed, 500u);
 }
 
+TEST(layout_versions, a_capture_of_today_with_every_kind_is_kept) {
+  auto paths = captures_of("synthetic-v" + std::to_string(DSE_ABI_VERSION));
+  ASSERT_EQ(paths.size(), 1u);
+  std::map<Kind, std::size_t> seen;
+  for_each_batch(paths[0], [&](const Batch& batch, const SegmentInfo& info) {
+    EXPECT_EQ(info.abi_version, DSE_ABI_VERSION);
+    dse::Status status;
+    for (const Record& record : records_of(batch, &status, info.abi_version))
+      ++seen[header_of_record(record).kind];
+    EXPECT_TRUE(status.ok()) << status.error().message();
+    for (Kind kind : batch.kinds()) {
+      const TableLayout* layout = kind_layout(kind);
+      const Table* table = batch.table(kind);
+      if (!layout || !table) continue;
+      for (unsigned i = 0; i < layout->columns.size(); ++i)
+        if (layout->columns[i].is_string()) {
+          EXPECT_FALSE(table->strings(i)->values.empty()) << layout->columns[i].name;
+        }
+    }
+  });
+  for (const TableLayout& layout : all_kind_layouts())
+    EXPECT_GT(seen[layout.kind], 0u) << layout.name;
+}
+
 // ---- records of every kind, made of the layouts ---------------------------------------------------
 
 // Numbers that differ from column to column and row to row, with the highest bit set in some.
