@@ -5,7 +5,9 @@
 #include <capnp/message.h>
 
 #include <cstring>
+#include <limits>
 #include <map>
+#include <string>
 
 #include "capture.capnp.h"
 #include "format/batch_impl.h"
@@ -82,14 +84,6 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
     auto data = strings.getBytes();
     bytes = {reinterpret_cast<const char*>(data.begin()), data.size()};
   }));
-  if (count == 0 && rows != 0 && bytes.empty()) {
-    // A column that did not exist yet when the capture was made.
-    static constexpr char kZeros[16] = {};
-    if (fixed_size > sizeof(kZeros)) return damaged("a column without values");
-    out.index.assign(rows, 0);
-    out.values.assign(1, std::string_view(kZeros, fixed_size));
-    return out;
-  }
   if (count > rows) return damaged("a dictionary has more values than its column has rows");
   DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
   DSE_TRY_ASSIGN(std::vector<std::uint64_t> ends_of, read_ints(lazy, ends, count));
@@ -105,6 +99,15 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
   }
   for (std::uint64_t value : out.index)
     if (value >= count) return damaged("a column refers to a value that its dictionary lacks");
+  return out;
+}
+
+// A column that did not exist yet when the capture was made: zeros, or empty.
+LoadedStrings no_strings(std::uint32_t rows, std::uint32_t fixed_size) {
+  static const std::string kZeros(std::numeric_limits<std::uint16_t>::max(), '\0');
+  LoadedStrings out;
+  out.index.assign(rows, 0);
+  if (rows != 0) out.values.assign(1, std::string_view(kZeros).substr(0, fixed_size));
   return out;
 }
 
@@ -171,13 +174,19 @@ Result<StringColumn> Table::strings(unsigned column) const {
   auto& cache = impl_->columns[column].strings;
   if (!cache) {
     const ColumnLayout& layout = impl_->layout->columns[column];
+    std::uint32_t fixed_size = layout.abi == Abi::fixed ? layout.size : 0;
+    bool there = false;
     schema::Strings::Reader strings;
     DSE_TRY(guarded(impl_->lazy, [&] {
       auto field = impl_->reader.getSchema().getFields()[layout.field];
+      there = impl_->reader.has(field);
       strings = impl_->reader.get(field).as<schema::Strings>();
     }));
-    auto values = read_strings(impl_->lazy, strings, impl_->rows,
-                               layout.abi == Abi::fixed ? layout.size : 0);
+    if (!there) {
+      cache = no_strings(impl_->rows, fixed_size);
+      return cache->view();
+    }
+    auto values = read_strings(impl_->lazy, strings, impl_->rows, fixed_size);
     if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
     cache = std::move(*values);
   }

@@ -112,7 +112,7 @@ struct ProcessFork {
 struct ProcessExec {
   common @0 :Common;
   oldTid @1 :Ints $column(abi = u32, doc = "thread id of the caller before the exec");
-  flags @2 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: a page of them could not be read");
+  flags @2 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: a page of them could not be read; bits 2 and 3: the same for env");
   argsCount @3 :Ints $column(abi = u32, doc = "argc");
   argsTotal @4 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
   filename @5 :Strings $column(abi = bytes, doc = "path as passed to execve");
@@ -237,7 +237,7 @@ struct ClockSample {
 
 struct ProcessSnapshot {
   common @0 :Common;
-  flags @1 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: they could not be read");
+  flags @1 :Ints $column(abi = u32, doc = "bit 0: args are cut; bit 1: they could not be read; bits 2 and 3: the same for env");
   argsTotal @2 :Ints $column(abi = u32, unit = "bytes", doc = "true size of the argument block");
   exe @3 :Strings $column(abi = bytes, doc = "path of the executable");
   args @4 :Strings $column(abi = bytes, doc = "argument block: each argument ends with a NUL");

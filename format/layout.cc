@@ -2,6 +2,8 @@
 
 #include <capnp/schema.h>
 
+#include <algorithm>
+
 #include "capture.capnp.h"
 
 namespace dse::format {
@@ -87,7 +89,8 @@ int TableLayout::column(std::string_view wanted) const {
 
 std::size_t TableLayout::columns_at(unsigned abi_version) const {
   std::size_t n = 0;
-  while (n < columns.size() && columns[n].since <= abi_version) ++n;
+  unsigned version = std::max(abi_version, 1u);
+  while (n < columns.size() && columns[n].since <= version) ++n;
   return n;
 }
 

@@ -40,7 +40,7 @@ struct TableLayout {
   // Index into `columns`; -1 when there is none of that name.
   int column(std::string_view name) const;
   // Bytes of the fixed body, and its columns, in records of an older version of bpf/abi.h. Later
-  // versions only add to the end.
+  // versions only add to the end. Version 0 counts as 1.
   std::uint32_t fixed_size_at(unsigned abi_version) const;
   std::size_t columns_at(unsigned abi_version) const;
 };

@@ -77,6 +77,9 @@ class ProcessExecuted final : public ObservationPoint {
       out = map_texts(events, paths, [](std::string_view path) {
         return path.empty() ? std::string_view() : path;
       });
+      // Where all execs of a batch failed. What else the process executes is not the answer, as it is
+      // not beside execs that succeeded.
+      if (!out.is_text()) out.texts = events.own_texts(events.size());
       return {};
     }
     if (field.name != "proc.exe" && field.name != "proc.args" && field.name != "proc.cmdline")

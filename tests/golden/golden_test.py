@@ -4,6 +4,8 @@
     golden_test.py --dse PROGRAM --update      write expected/ anew: look at `git diff` before you
                                                commit, since old captures must replay the same for ever
 
+With names of captures behind, only those.
+
 Replay looks at nothing of the machine that it runs on, so the outputs are the same everywhere: the
 environment here is hostile on purpose.
 """
@@ -90,12 +92,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dse", required=True)
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("only", nargs="*", metavar="CAPTURE")
     options = parser.parse_args()
     captures = sorted((HERE / "captures").iterdir())
     if not captures:
         sys.exit("no captures")
     dse = os.path.abspath(options.dse)
-    failures = sum(check(dse, capture, options.update) for capture in captures)
+    unknown = set(options.only) - {capture.name for capture in captures}
+    if unknown:
+        sys.exit(f"no such capture: {', '.join(sorted(unknown))}")
+    failures = sum(check(dse, capture, options.update) for capture in captures
+                   if not options.only or capture.name in options.only)
     known = {f"{capture.name}.{kind}" for capture in captures for kind in OUTPUTS}
     for stray in sorted(path.name for path in (HERE / "expected").glob("*")):
         if stray not in known:

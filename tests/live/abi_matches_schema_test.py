@@ -12,6 +12,7 @@ BPFTOOL = os.environ.get("DSE_BPFTOOL", "bpftool")
 
 # Structs that are no record kind.
 OTHERS = {"dse_task", "dse_header"}
+UNITS = ("", "_ns", "_us", "_bytes", "_pages")
 INTS = {"u8": (1, False), "u16": (2, False), "u32": (4, False), "u64": (8, False), "s32": (4, True)}
 
 
@@ -64,8 +65,8 @@ class AbiMatchesSchema(live.Case):
                 elif column["abi"] == "fixed":
                     self.assertEqual((member["name"], is_array), (name, True))
                 else:
-                    # Times say their unit.
-                    self.assertIn(member["name"], (name, name + "_ns"))
+                    # Some say their unit.
+                    self.assertIn(member["name"], [name + unit for unit in UNITS])
                     self.assertEqual((size, signed), INTS[column["abi"]])
                     self.assertFalse(is_array)
         # No padding, before or behind.

@@ -232,6 +232,9 @@ def read_ints(ints, rows):
 
 
 def read_strings(strings, rows, fixed_size=0):
+    if strings is None:  # the column was not recorded
+        return [bytes(fixed_size)] * rows
+    check(isinstance(strings, Struct), "not a struct")
     count = strings.number(0, 4)
     check(count <= rows, "more values than rows")
     index = read_ints(strings.struct(0), rows)
@@ -249,23 +252,44 @@ def read_strings(strings, rows, fixed_size=0):
 
 # ---- records (FORMAT.md, sections 7 and 8) -------------------------------------------------------
 
-# The columns in the order of the fixed body; pointer 0 is `common` (of Task: the first column).
+# The columns in the order of the fixed body; pointer 0 is `common` (of Task: the first column). What
+# follows a "2:" exists since version 2 of the layout.
 TASK = "u64 u64 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 u32 fixed16".split()
 KINDS = {  # kind: name, pointer in Block, columns
-    1: ("process_fork", 6, "u64 u64 u32 u32 u32 u32"),
-    2: ("process_exec", 7, "u32 u32 u32 u32 bytes bytes"),
-    3: ("process_exit", 8, "u64 u32 u32"),
+    1: ("process_fork", 6, "u64 u64 u32 u32 u32 u32 2: u32 u32"),
+    2: ("process_exec", 7, "u32 u32 u32 u32 bytes bytes 2: u64 u64 u64 u64 u32 u32 u32 u32 u32 u32 u32"
+        " u32 bytes bytes bytes bytes"),
+    3: ("process_exit", 8, "u64 u32 u32 2: u32 u32"),
     4: ("cgroup_mkdir", 9, "u64 u64 u32 bytes"),
     5: ("cgroup_rmdir", 10, "u64 u64 u32 bytes"),
     6: ("cgroup_attach", 11, "u64 u32 u32 u32 u32 u32 bytes"),
-    7: ("socket_state", 12, "u64 u32 u16 u16 u16 u16 u16 u8 u8 fixed16 fixed16"),
-    8: ("signal_generate", 13, "s32 s32 s32 s32 u32 u32 u32 u32 u32 u32"),
-    9: ("signal_deliver", 14, "u64 s32 s32 s32 s32 u32 u32"),
+    7: ("socket_state", 12, "u64 u32 u16 u16 u16 u16 u16 u8 u8 fixed16 fixed16 2: u64 u64 u64 u64 u64"
+        " u64 u32 u32 u32 u32 u32 u32 u32 u32 fixed16"),
+    8: ("signal_generate", 13, "s32 s32 s32 s32 u32 u32 u32 u32 u32 u32 2: u64"),
+    9: ("signal_deliver", 14, "u64 s32 s32 s32 s32 u32 u32 2: u64 u32 u32"),
+    10: ("process_exec_fail", 18, "s32 u32 u32 s32 u32 bytes bytes bytes"),
     16: ("clock_sample", 15, "u64"),
-    17: ("process_snapshot", 16, "u32 u32 bytes bytes"),
+    17: ("process_snapshot", 16, "u32 u32 bytes bytes 2: u64 u64 u64 u64 u32 u32 u32 u32 u32 u32 u32"
+         " u32 bytes bytes"),
     18: ("cgroup_snapshot", 17, "u64 u32 bytes"),
+    19: ("socket_snapshot", 19, "u64 u64 u64 u32 u32 u32 u32 u16 u16 u16 u16 u32 u32 fixed16 fixed16"
+         " fixed16"),
+    20: ("container_metadata", 20, "bytes bytes bytes bytes bytes bytes bytes bytes bytes bytes"),
+    21: ("observer_sample", 21, "u64 u64 u64 u64 u64 u64 u64 u64 u64 u64 u64 u64 u64"),
+    22: ("program_sample", 22, "u64 u64 u64 u64 u64 u64 u32 u32"),
 }
 INT_SIZES = {"u8": 1, "u16": 2, "u32": 4, "s32": 4, "u64": 8}
+
+
+def columns_at(columns, abi_version):
+    """Those that records of a version of the layout have."""
+    present = []
+    for part in columns.split():
+        if not part.endswith(":"):
+            present.append(part)
+        elif int(part[:-1]) > abi_version:
+            break
+    return present
 
 
 def read_rows(table, first_pointer, columns, rows):
@@ -273,22 +297,23 @@ def read_rows(table, first_pointer, columns, rows):
     bodies = [bytearray() for _ in range(rows)]
     tails = [bytearray() for _ in range(rows)]
     for i, abi in enumerate(columns):
-        column = table.struct(first_pointer + i)
+        column = table.pointer(first_pointer + i)
         if abi in INT_SIZES:
             size = INT_SIZES[abi]
-            for body, value in zip(bodies, read_ints(column, rows)):
+            for body, value in zip(bodies, read_ints(table.struct(first_pointer + i), rows)):
                 body += (value & (1 << 8 * size) - 1).to_bytes(size, "little")
         elif abi == "bytes":
             for body, tail, value in zip(bodies, tails, read_strings(column, rows)):
                 body += len(value).to_bytes(4, "little")
                 tail += value
         else:
+            check(abi == "fixed16", f"a column of the form {abi}")
             for body, value in zip(bodies, read_strings(column, rows, 16)):
                 body += value
     return bodies, tails
 
 
-def read_records(block):
+def read_records(block, abi_version):
     """(name of the kind, bytes) of each record of a Block, in arrival order."""
     count = block.number(8, 4)
     check(count <= MAX_RECORDS, "too many records")
@@ -321,7 +346,7 @@ def read_records(block):
         cpus = read_ints(common.struct(1), rows)
         task_of = read_ints(common.struct(2), rows)
         check(all(task < task_count for task in task_of), "a task that is not there")
-        bodies, tails = read_rows(table, 1, columns.split(), rows)
+        bodies, tails = read_rows(table, 1, columns_at(columns, abi_version), rows)
         records = []
         for row in range(rows):
             cpu = cpus[row] & 0xFFFF
@@ -384,6 +409,7 @@ class Capture:
 
     def __init__(self):
         self.id = None
+        self.abi_version = 1
         self.next_record = 0
         self.take_snapshot = False
 
@@ -403,6 +429,7 @@ class Capture:
             capture_id, first = header.list(0).bytes(), header.number(8, 8)
             check(len(capture_id) == 16 and int.from_bytes(capture_id[:8], "little")
                   == entry.capture, "capture id")
+            self.abi_version = header.number(2, 2) or 1
             goes_on = capture_id == self.id and first == self.next_record
             self.id, self.next_record, self.take_snapshot = capture_id, first, not goes_on
         elif entry.type == SNAPSHOT:
@@ -410,7 +437,7 @@ class Capture:
                 return
             root = entry.message(body)
             check(root.number(0, 2) == 1, "not a snapshot")
-            for kind, record in read_records(root.struct(0).struct(2)):
+            for kind, record in read_records(root.struct(0).struct(2), self.abi_version):
                 yield 0, kind, record
         elif entry.type == BLOCK:
             check(self.id and int.from_bytes(self.id[:8], "little") == entry.capture,
@@ -421,7 +448,7 @@ class Capture:
             block = root.struct(0)
             check(block.number(0, 8) == entry.first and block.number(8, 4) == entry.count,
                   "a block that does not agree with its header")
-            for i, (kind, record) in enumerate(read_records(block)):
+            for i, (kind, record) in enumerate(read_records(block, self.abi_version)):
                 yield entry.first + i + 1, kind, record
 
 

@@ -39,12 +39,14 @@ struct Cost {
 };
 
 // Reads with one point and one field.
-Cost read(const std::string& bytes, const std::string& point, const std::string& field) {
+Cost read(const std::string& bytes, const std::string& point, const std::string& field,
+          bool show_self = true) {
   auto reader = std::make_unique<CaptureReader>(memory_byte_source(bytes, true), "test");
   CaptureReader& counted = *reader;
   dse::replay::Session session(std::move(reader));
   session.add(dse::replay::make_point(point));
   session.use_only({field});
+  session.show_self(show_self);
   Cost cost{};
   for (const dse::replay::Event& event : session) {
     ++cost.events;
@@ -82,6 +84,11 @@ TEST(lazy, one_column_costs_one_frame_of_each_block_besides_the_first) {
     sum += body.remote_port;
   }
   EXPECT_EQ(cost.port_sum, sum);
+}
+
+TEST(lazy, leaving_out_the_recorder_itself_costs_whose_events_they_are) {
+  std::string bytes = capture_bytes({}, {sockets(kRecords)});
+  EXPECT_EQ(read(bytes, "SocketStateChange", "sock.rport", false).frames, 3u);
 }
 
 TEST(lazy, among_other_kinds_the_order_is_one_frame_more) {

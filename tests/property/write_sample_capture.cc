@@ -11,6 +11,7 @@
 
 #include "bpf/abi.h"
 #include "format/capture_writer.h"
+#include "format/layout.h"
 
 namespace {
 
@@ -18,13 +19,12 @@ using namespace dse;
 using namespace dse::format;
 using namespace std::literals;
 
-template <typename Body>
-std::vector<std::byte> record(Kind kind, std::uint64_t time, std::uint64_t seq, std::uint16_t cpu,
-                              std::uint32_t pid, const Body& body, std::string_view tail = {}) {
+std::vector<std::byte> whole_record(Kind kind, std::uint64_t time, std::uint64_t seq,
+                                    std::uint16_t cpu, std::uint32_t pid, std::string_view body) {
   dse_header header{};
   header.time_ns = time;
   header.seq = seq;
-  header.size = static_cast<std::uint32_t>(sizeof(header) + sizeof(body) + tail.size());
+  header.size = static_cast<std::uint32_t>(sizeof(header) + body.size());
   header.kind = kind;
   header.cpu = cpu;
   header.task.start_time_ns = pid * std::uint64_t{1'000'003};
@@ -33,20 +33,66 @@ std::vector<std::byte> record(Kind kind, std::uint64_t time, std::uint64_t seq, 
   fmt::format_to_n(reinterpret_cast<char*>(header.task.comm), DSE_COMM_SIZE - 1, "task-{}", pid);
   std::vector<std::byte> out(header.size);
   std::memcpy(out.data(), &header, sizeof(header));
-  std::memcpy(out.data() + sizeof(header), &body, sizeof(body));
-  if (!tail.empty())
-    std::memcpy(out.data() + sizeof(header) + sizeof(body), tail.data(), tail.size());
+  std::memcpy(out.data() + sizeof(header), body.data(), body.size());
   return out;
+}
+
+template <typename Body>
+std::vector<std::byte> record(Kind kind, std::uint64_t time, std::uint64_t seq, std::uint16_t cpu,
+                              std::uint32_t pid, const Body& body, std::string_view tail = {}) {
+  std::string bytes(reinterpret_cast<const char*>(&body), sizeof(body));
+  return whole_record(kind, time, seq, cpu, pid, bytes + std::string(tail));
 }
 
 void fill_snapshot(Snapshot& snapshot) {
   StreamTable streams;
   snapshot.span = {900, 990, {}, {{9, 0, 3}}};
-  dse_process_snapshot process{0, 3, 4, 3};
-  snapshot.rows.append(record(DSE_PROCESS_SNAPSHOT, 950, 0, DSE_CPU_NONE, 1, process, "/exea\0b"sv),
-                       streams);
+  dse_process_snapshot process{};
+  process.args_total = process.args_size = 3;
+  process.exe_size = 4;
+  process.exe_ino = std::uint64_t{1} << 40;
+  process.login_uid = 0xffffffff;
+  process.cwd_size = 1;
+  process.env_size = 4;
+  snapshot.rows.append(
+      record(DSE_PROCESS_SNAPSHOT, 950, 0, DSE_CPU_NONE, 1, process, "/exea\0b/A=b\0"sv), streams);
   dse_cgroup_snapshot cgroup{std::uint64_t{1} << 63, 0, 1};
   snapshot.rows.append(record(DSE_CGROUP_SNAPSHOT, 951, 0, DSE_CPU_NONE, 0, cgroup, "/"), streams);
+  dse_socket_snapshot socket{};
+  socket.cookie = 7;
+  socket.owner_pid = 1;
+  socket.owner_source = DSE_OWNER_SNAPSHOT;
+  socket.family = 10;
+  socket.local_port = 80;
+  socket.local_address[15] = 1;
+  std::memcpy(socket.owner_comm, "init", 4);
+  snapshot.rows.append(record(DSE_SOCKET_SNAPSHOT, 940, 0, DSE_CPU_NONE, 0, socket), streams);
+  dse_container_metadata metadata{2, 3, 0, 4, 0, 0, 0, 0, 0, 8};
+  snapshot.rows.append(record(DSE_CONTAINER_METADATA, 960, 0, DSE_CPU_NONE, 0, metadata,
+                              "/cid1namel=1\0m=2\0"sv),
+                       streams);
+}
+
+// A record of any kind, as its layout has it: the numbers are those of `random`, the strings short.
+std::vector<std::byte> record_of(const TableLayout& layout, std::uint64_t time, std::uint64_t seq,
+                                 std::uint16_t cpu, std::uint32_t pid, std::uint64_t random) {
+  std::string body(layout.fixed_size, '\0'), tail;
+  for (const ColumnLayout& column : layout.columns) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    std::string value;
+    if (column.abi == Abi::fixed) {
+      value.assign(column.size, static_cast<char>(random >> 60));
+    } else {
+      std::uint64_t number = random >> (random >> 58);
+      if (column.abi == Abi::bytes) {
+        number = random >> 61;
+        tail.append(number, static_cast<char>('a' + (random >> 40 & 15)));
+      }
+      value.assign(reinterpret_cast<const char*>(&number), column.size);
+    }
+    body.replace(column.offset, column.size, value);
+  }
+  return whole_record(layout.kind, time, seq, cpu, pid, body + tail);
 }
 
 // `first` and what the sequence numbers have come to let blocks follow one another.
@@ -65,13 +111,16 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
         std::string name = "/bin/x" + std::to_string(random >> 58 & 15);
         std::string args = std::string("x\0", 2) + std::string(random >> 54 & 63, 'a') +
                            std::to_string(number);
-        dse_process_exec body{pid,
-                              0,
-                              2,
-                              static_cast<std::uint32_t>(args.size()),
-                              static_cast<std::uint32_t>(name.size()),
-                              static_cast<std::uint32_t>(args.size())};
-        rows.append(record(DSE_PROCESS_EXEC, time, seq, cpu, pid, body, name + args), streams);
+        dse_process_exec body{};
+        body.old_tid = pid;
+        body.args_count = 2;
+        body.args_total = body.args_size = static_cast<std::uint32_t>(args.size());
+        body.filename_size = static_cast<std::uint32_t>(name.size());
+        body.exe_ino = number;
+        body.exepath_size = body.filename_size;
+        body.cwd_size = 1;
+        rows.append(record(DSE_PROCESS_EXEC, time, seq, cpu, pid, body, name + args + name + "/"),
+                    streams);
         break;
       }
       case 1: {
@@ -93,14 +142,25 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
         body.family = 2;
         body.local_port = static_cast<__u16>(random >> 20);
         body.local_address[0] = static_cast<__u8>(random >> 16);
+        body.owner_comm[0] = static_cast<__u8>('a' + number % 3);
         rows.append(record(DSE_SOCKET_STATE, time, seq, cpu, pid, body), streams);
         break;
       }
+      case 4:
+      case 5: {  // each kind of the schema
+        auto layouts = all_kind_layouts();
+        rows.append(record_of(layouts[(random >> 44) % layouts.size()], time, seq, cpu, pid, random),
+                    streams);
+        break;
+      }
       default: {
-        dse_signal_deliver body{random,    static_cast<__s32>(random >> 58),
-                                0,         static_cast<__s32>(random >> 62) - 6,
-                                -1,        0,
-                                0x84000000};
+        dse_signal_deliver body{};
+        body.handler = random;
+        body.signal = static_cast<__s32>(random >> 58);
+        body.code = static_cast<__s32>(random >> 62) - 6;
+        body.info_pid = -1;
+        body.flags = 0x84000000;
+        body.value = ~random;
         rows.append(record(DSE_SIGNAL_DELIVER, time, seq, cpu, pid, body), streams);
       }
     }
@@ -114,6 +174,7 @@ Status write(const std::string& directory) {
     DSE_TRY_ASSIGN(auto writer, CaptureWriter::open(options, FileSystem::host()));
     StreamTable streams;
     SegmentInfo info;
+    info.abi_version = DSE_ABI_VERSION;
     info.capture_id.fill(capture);
     info.machine = "x86_64";
     info.boot_time = 1000;

@@ -78,9 +78,9 @@ class Numbered final : public ObservationPoint {
  public:
   Numbered()
       : ObservationPoint("Numbered", "{proc.name}((  first {x.list[0]}))  {x.numbers}",
-                         {{"x.list", FieldType::list, "args", "", {}, ""},
-                          {"x.numbers", FieldType::numbers, "args", "", {}, ""},
-                          {"x.argc", FieldType::number, "argsCount", "", {}, ""}}) {}
+                         {{"x.list", FieldType::list, "args", "", {}, "", {}},
+                          {"x.numbers", FieldType::numbers, "args", "", {}, "", {}},
+                          {"x.argc", FieldType::number, "argsCount", "", {}, "", {}}}) {}
   dse::format::KindSet kinds() const override { return dse::format::kind_bit(DSE_PROCESS_EXEC); }
   dse::Status process(const dse::format::Batch& batch, const State&, EventBatch& out) override {
     return out.use_table(batch.table(DSE_PROCESS_EXEC));

@@ -20,7 +20,9 @@ namespace {
 const std::map<std::string, const char*>& main_kinds() {
   static const std::map<std::string, const char*> kinds{{"ProcessExecuted", "process_exec"},
                                                         {"SocketStateChange", "socket_state"},
+                                                        {"ProcessExited", "process_exit"},
                                                         {"SignalDelivered", "signal_deliver"},
+                                                        {"SignalGenerated", "signal_generate"},
                                                         {"ContainerEvent", nullptr}};
   return kinds;
 }
@@ -79,7 +81,8 @@ TEST(field, names_are_unique_and_nest) {
     EXPECT_NE(field.name.find('.'), std::string::npos) << field.name;
     EXPECT_FALSE(field.doc.empty()) << field.name;
     for (char c : field.name)
-      EXPECT_TRUE((c >= 'a' && c <= 'z') || c == '.' || c == '_') << field.name;
+      EXPECT_TRUE((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_')
+          << field.name;
   }
   // "a.b" and "a.b.c" cannot both be in one JSON object.
   for (const std::string& name : names)

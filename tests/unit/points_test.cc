@@ -457,7 +457,12 @@ TEST(container_event, starts_with_the_exec_of_its_init_and_ends_with_its_exit) {
   script.add(exit_record(init));
   script.add(cgroup_record(DSE_CGROUP_RMDIR, runc, 77, kPath));
   auto got = containers(script);
-  ASSERT_EQ(got.size(), 2u);
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(got[0]["container.phase"], "created");
+  EXPECT_EQ(got[0]["container.id"], kId);
+  EXPECT_EQ(got[0]["container.evidence"], "cgroup_mkdir");
+  EXPECT_EQ(got[0]["evt.num"], "1");
+  got.erase(got.begin());
   EXPECT_EQ(got[0]["container.phase"], "started");
   EXPECT_EQ(got[0]["container.id"], kId);
   EXPECT_EQ(got[0]["container.runtime"], "docker");
@@ -480,7 +485,9 @@ TEST(container_event, shares_the_pid_namespace_of_the_host) {
   script.add(exec_record(main, "/usr/sbin/nginx", {"nginx"}));
   script.add(cgroup_record(DSE_CGROUP_RMDIR, runc, 77, kPath));
   auto got = containers(script);
-  ASSERT_EQ(got.size(), 2u);
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(got[0]["container.phase"], "created");
+  got.erase(got.begin());
   EXPECT_EQ(got[0]["container.evidence"], "first_exec");
   EXPECT_EQ(got[1]["container.phase"], "exited");
   EXPECT_EQ(got[1]["container.evidence"], "cgroup_rmdir");
@@ -551,8 +558,12 @@ TEST(container_event, runc_is_known_by_the_name_of_its_init) {
   script.add(exec_record(before, "/proc/self/exe", {"runc", "init"}));
   script.add(exec_record(init, "/bin/sh", {"sh"}));
   auto got = containers(script);
-  ASSERT_EQ(got.size(), 1u);
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[0]["container.phase"], "created");
+  EXPECT_EQ(got[0]["container.evidence"], "runtime_init");
   EXPECT_EQ(got[0]["container.runtime"], "runc");
+  EXPECT_EQ(got[1]["container.phase"], "started");
+  EXPECT_EQ(got[1]["container.runtime"], "runc");
 }
 
 TEST(container_event, an_ordinary_process_is_not_a_container) {
@@ -576,8 +587,9 @@ TEST(session, points_take_turns_in_the_order_of_the_records) {
     session.add(dse::replay::make_point(name));
   std::vector<std::string> names;
   for (const Event& event : session) names.emplace_back(event.name());
-  EXPECT_EQ(names, (std::vector<std::string>{"SocketStateChange", "ProcessExecuted",
-                                             "ContainerEvent", "SignalDelivered"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"ContainerEvent", "SocketStateChange",
+                                             "ProcessExecuted", "ContainerEvent",
+                                             "SignalDelivered"}));
 }
 
 TEST(session, selects_and_drops) {

@@ -71,7 +71,7 @@ TEST(versioned_table, what_comes_back_after_its_end_stays) {
 struct Fixture {
   State state;
   explicit Fixture(const Script& script, SegmentInfo info = test_info()) {
-    state.set_needs({true, true});
+    state.set_needs({.processes = true, .cgroups = true});
     state.reset(info);
     take(script.records());
   }
@@ -169,12 +169,16 @@ TEST(state, clock) {
 TEST(state, only_what_is_needed_is_read) {
   State state;
   EXPECT_EQ(state.kinds(), kind_bit(DSE_CLOCK_SAMPLE));
-  state.set_needs({true, false});
+  state.set_needs({.processes = true});
   EXPECT_TRUE(state.kinds() & kind_bit(DSE_PROCESS_FORK));
   EXPECT_FALSE(state.kinds() & kind_bit(DSE_CGROUP_MKDIR));
-  state.set_needs({false, true});
+  state.set_needs({.cgroups = true});
   EXPECT_TRUE(state.kinds() & kind_bit(DSE_CGROUP_SNAPSHOT));
   EXPECT_FALSE(state.kinds() & kind_bit(DSE_PROCESS_SNAPSHOT));
+  EXPECT_FALSE(state.kinds() & kind_bit(DSE_CONTAINER_METADATA));
+  state.set_needs({.containers = true});
+  for (unsigned kind : {DSE_PROCESS_FORK, DSE_CGROUP_MKDIR, DSE_CONTAINER_METADATA})
+    EXPECT_TRUE(state.kinds() & kind_bit(static_cast<Kind>(kind))) << kind;
 }
 
 }  // namespace

@@ -14,6 +14,12 @@
 
 using namespace dse::format;
 
+namespace {
+
+std::uint32_t size_of(std::string_view text) { return static_cast<std::uint32_t>(text.size()); }
+
+}  // namespace
+
 // ---- records by hand -----------------------------------------------------------------------------
 
 dse_task make_task(std::uint32_t pid, std::string_view comm, std::uint32_t ppid) {
@@ -49,20 +55,48 @@ Record fork_record(const dse_task& parent, const dse_task& child) {
   body.child_tid = child.tid;
   body.child_vpid = child.vpid;
   body.child_ns_pid = child.ns_pid;
+  body.child_ppid = child.tid == child.pid ? parent.pid : parent.ppid;
+  body.child_ns_user = child.ns_user;
   return make_record(DSE_PROCESS_FORK, parent, body);
 }
 
 Record exec_record(const dse_task& task, std::string_view filename,
                    const std::vector<std::string>& args, std::uint32_t flags) {
+  ExecFacts facts;
+  facts.body.flags = flags;
+  return exec_record(task, filename, args, std::move(facts));
+}
+
+Record exec_record(const dse_task& task, std::string_view filename,
+                   const std::vector<std::string>& args, ExecFacts facts) {
   std::string block = argument_block(args);
-  dse_process_exec body{};
+  dse_process_exec& body = facts.body;
   body.old_tid = task.tid;
-  body.flags = flags;
   body.args_count = static_cast<std::uint32_t>(args.size());
-  body.args_total = static_cast<std::uint32_t>(block.size()) + (flags & DSE_ARGS_CUT ? 1000u : 0u);
-  body.filename_size = static_cast<std::uint32_t>(filename.size());
-  body.args_size = static_cast<std::uint32_t>(block.size());
-  return make_record(DSE_PROCESS_EXEC, task, body, std::string(filename) + block);
+  body.args_total = size_of(block) + (body.flags & DSE_ARGS_CUT ? 1000u : 0u);
+  body.filename_size = size_of(filename);
+  body.args_size = size_of(block);
+  body.exepath_size = size_of(facts.exepath);
+  body.interp_size = size_of(facts.interp);
+  body.cwd_size = size_of(facts.cwd);
+  body.env_size = size_of(facts.env);
+  return make_record(
+      DSE_PROCESS_EXEC, task, body,
+      std::string(filename) + block + facts.exepath + facts.interp + facts.cwd + facts.env);
+}
+
+Record exec_fail_record(const dse_task& task, std::string_view filename,
+                        const std::vector<std::string>& args, int error, std::string_view cwd) {
+  std::string block = argument_block(args);
+  dse_process_exec_fail body{};
+  body.error = error;
+  body.args_count = static_cast<std::uint32_t>(args.size());
+  body.dirfd = -100;  // AT_FDCWD
+  body.filename_size = size_of(filename);
+  body.args_size = size_of(block);
+  body.cwd_size = size_of(cwd);
+  return make_record(DSE_PROCESS_EXEC_FAIL, task, body,
+                     std::string(filename) + block + std::string(cwd));
 }
 
 Record exit_record(const dse_task& task, bool group_dead) {
@@ -74,7 +108,7 @@ Record exit_record(const dse_task& task, bool group_dead) {
 
 Record cgroup_record(std::uint16_t kind, const dse_task& task, std::uint64_t id,
                      std::string_view path, std::uint32_t hierarchy) {
-  auto size = static_cast<std::uint32_t>(path.size());
+  std::uint32_t size = size_of(path);
   if (kind == DSE_CGROUP_ATTACH)
     return make_record(
         kind, task, dse_cgroup_attach{id, hierarchy, task.pid, task.tid, task.vpid, 0, size}, path);
@@ -116,16 +150,47 @@ Record clock_record(std::uint64_t real_ns) {
 Record process_snapshot_record(const dse_task& task, std::string_view exe,
                                const std::vector<std::string>& args) {
   std::string block = argument_block(args);
-  auto size = static_cast<std::uint32_t>(block.size());
-  return make_record(DSE_PROCESS_SNAPSHOT, task,
-                     dse_process_snapshot{0, size, static_cast<std::uint32_t>(exe.size()), size},
-                     std::string(exe) + block);
+  dse_process_snapshot body{};
+  body.args_total = body.args_size = size_of(block);
+  body.exe_size = size_of(exe);
+  return make_record(DSE_PROCESS_SNAPSHOT, task, body, std::string(exe) + block);
 }
 
 Record cgroup_snapshot_record(std::uint64_t id, std::string_view path, std::uint32_t hierarchy) {
   return make_record(DSE_CGROUP_SNAPSHOT, dse_task{},
-                     dse_cgroup_snapshot{id, hierarchy, static_cast<std::uint32_t>(path.size())},
-                     path);
+                     dse_cgroup_snapshot{id, hierarchy, size_of(path)}, path);
+}
+
+Record socket_snapshot_record(const dse_task& owner, const dse_socket_state& socket) {
+  dse_socket_snapshot body{};
+  body.cookie = socket.cookie;
+  body.owner_start_time_ns = owner.start_time_ns;
+  body.owner_cgroup_id = owner.cgroup_id;
+  body.owner_pid = owner.pid;
+  body.owner_uid = owner.uid;
+  body.owner_ns_pid = owner.ns_pid;
+  body.owner_source = DSE_OWNER_SNAPSHOT;
+  body.family = socket.family;
+  body.protocol = socket.protocol;
+  body.local_port = socket.local_port;
+  body.remote_port = socket.remote_port;
+  body.state = socket.new_state;
+  body.netns = socket.netns;
+  std::memcpy(body.local_address, socket.local_address, sizeof(body.local_address));
+  std::memcpy(body.remote_address, socket.remote_address, sizeof(body.remote_address));
+  std::memcpy(body.owner_comm, owner.comm, sizeof(body.owner_comm));
+  return make_record(DSE_SOCKET_SNAPSHOT, dse_task{}, body);
+}
+
+Record container_metadata_record(const std::vector<std::string>& strings) {
+  std::array<std::uint32_t, 10> sizes{};
+  static_assert(sizeof(sizes) == sizeof(dse_container_metadata));
+  std::string tail;
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    sizes.at(i) = size_of(strings[i]);
+    tail += strings[i];
+  }
+  return make_record(DSE_CONTAINER_METADATA, dse_task{}, sizes, tail);
 }
 
 dse_header header_of_record(std::string_view record) {
@@ -194,7 +259,13 @@ std::uint64_t RandomRecords::number(const std::string& column, std::uint32_t siz
     if (size == 8) return 1 + below(9);  // cgroups
     return 1 + below(6);                 // processes
   }
-  if (column == "startTime" || column == "childStartTime") return 1000 * below(3);
+  if (column == "startTime" || column == "childStartTime" || column == "ownerStartTime")
+    return 1000 * below(3);
+  if (column == "born" || column == "since") return chance(30) ? 0 : time_ - below(100'000);
+  if (column == "ownerSource" || column == "exitFlags") return below(6);
+  if (column == "exeMode") return one_of({0, 0100755, 0104755, 0102711});
+  if (column == "exeFlags") return below(64);
+  if (column == "groupExit") return one_of({0, 0, 9, 11, 0x8b, 3 << 8});
   if (column == "signal") return one_of({2, 9, 10, 15, 17, 17, 11, 34, 35, 64});
   if (column == "code") return one_of({0, 0, 0, -1, -6, 1, 2, 0x80});
   if (column == "group" || column == "flags") return below(2);
@@ -289,7 +360,7 @@ Record RandomRecords::next() {
 
   unsigned odd = arbitrary ? static_cast<unsigned>(below(100)) : 100;
   if (odd < 8) {  // a kind from the future
-    constexpr std::array<std::uint16_t, 7> kUnknown{0, 10, 15, 19, 63, 64, 0xffff};
+    constexpr std::array<std::uint16_t, 7> kUnknown{0, 11, 15, 23, 63, 64, 0xffff};
     header.kind = kUnknown[below(kUnknown.size())];
   } else if (odd < 12) {  // sizes that do not add up
     header.size += static_cast<std::uint32_t>(1 + below(3));
@@ -323,14 +394,15 @@ Records RandomRecords::take(std::size_t count) {
 
 Records RandomRecords::snapshot(std::size_t count) {
   Records records;
-  std::uint64_t seq[2] = {0, 0};
+  constexpr std::array<std::uint16_t, 5> kKinds{DSE_PROCESS_SNAPSHOT, DSE_CGROUP_SNAPSHOT,
+                                                DSE_PROCESS_SNAPSHOT, DSE_SOCKET_SNAPSHOT,
+                                                DSE_CONTAINER_METADATA};
+  std::map<Kind, std::uint64_t> seq;
   while (records.size() < count) {
-    bool cgroup = chance(50);
-    Record record = of_kind(*kind_layout(
-        Kind{cgroup ? std::uint16_t{DSE_CGROUP_SNAPSHOT} : std::uint16_t{DSE_PROCESS_SNAPSHOT}}));
+    Record record = of_kind(*kind_layout(Kind{kKinds[below(kKinds.size())]}));
     dse_header header = header_of_record(record);
     header.cpu = DSE_CPU_NONE;
-    header.seq = seq[cgroup]++;
+    header.seq = seq[header.kind]++;
     header.time_ns = time_;
     set_header(record, header);
     records.push_back(std::move(record));
@@ -374,12 +446,13 @@ dse::Result<Batch> batch_of(const Rows& rows) {
   return read_batch(encoder.block(rows));
 }
 
-Records records_of(const Batch& batch, dse::Status* status) {
+Records records_of(const Batch& batch, dse::Status* status, unsigned abi_version) {
   Records records;
-  dse::Status result = batch.for_each_record(DSE_ABI_VERSION, [&](std::span<const std::byte> record) -> dse::Status {
-    records.push_back(string_of(record));
-    return {};
-  });
+  dse::Status result = batch.for_each_record(
+      abi_version, [&](std::span<const std::byte> record) -> dse::Status {
+        records.push_back(string_of(record));
+        return {};
+      });
   if (status) *status = result;
   return records;
 }
@@ -501,7 +574,7 @@ ReadBack read_back(CaptureReader& reader) {
     if (step->what == Step::What::end) break;
     if (step->what != Step::What::batch) continue;
     dse::Status status;
-    Records records = records_of(*step->batch, &status);
+    Records records = records_of(*step->batch, &status, reader.info().abi_version);
     if (!status) reader.report_damage(status.error());
     Records& to = step->batch->snapshot() ? result.snapshot : result.records;
     to.insert(to.end(), records.begin(), records.end());

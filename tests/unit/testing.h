@@ -60,6 +60,16 @@ std::string argument_block(const std::vector<std::string>& args);
 Record fork_record(const dse_task& parent, const dse_task& child);
 Record exec_record(const dse_task& task, std::string_view filename,
                    const std::vector<std::string>& args, std::uint32_t flags = 0);
+// An exec with all that newer layouts keep of it. Sizes and what exec_record sets need not be set in
+// `body`.
+struct ExecFacts {
+  dse_process_exec body{};
+  std::string exepath, interp, cwd, env;
+};
+Record exec_record(const dse_task& task, std::string_view filename,
+                   const std::vector<std::string>& args, ExecFacts facts);
+Record exec_fail_record(const dse_task& task, std::string_view filename,
+                        const std::vector<std::string>& args, int error, std::string_view cwd = "/");
 Record exit_record(const dse_task& task, bool group_dead = true);
 Record cgroup_record(std::uint16_t kind, const dse_task& task, std::uint64_t id,
                      std::string_view path, std::uint32_t hierarchy = 0);
@@ -71,6 +81,9 @@ Record clock_record(std::uint64_t real_ns);
 Record process_snapshot_record(const dse_task& task, std::string_view exe,
                                const std::vector<std::string>& args);
 Record cgroup_snapshot_record(std::uint64_t id, std::string_view path, std::uint32_t hierarchy = 0);
+Record socket_snapshot_record(const dse_task& owner, const dse_socket_state& socket);
+// The strings of container_metadata in their order; missing ones at the end are empty.
+Record container_metadata_record(const std::vector<std::string>& strings);
 
 dse_header header_of_record(std::string_view record);
 void set_header(Record& record, const dse_header& header);
@@ -139,7 +152,8 @@ dse::format::Rows rows_of(std::span<const Record> records, dse::format::StreamTa
 // The batch as a live source makes it, without a file in between.
 dse::Result<dse::format::Batch> batch_of(const dse::format::Rows& rows);
 // The whole records of a batch; the status of for_each_record in `status` if wanted.
-Records records_of(const dse::format::Batch& batch, dse::Status* status = nullptr);
+Records records_of(const dse::format::Batch& batch, dse::Status* status = nullptr,
+                   unsigned abi_version = DSE_ABI_VERSION);
 
 // Cuts `records` into runs of `size`; 0: one run.
 std::vector<Records> cut(const Records& records, std::size_t size);
