@@ -58,11 +58,11 @@ Records snapshot() {
   dse_task sshd = make_task(20, "sshd", 1);
   script.add(socket_snapshot_record(sshd, socket(10, 500, 7, 10)), DSE_CPU_NONE);
   script.add(socket_snapshot_record(sshd, socket(2, 501, 8, 1)), DSE_CPU_NONE);
-  script.add(container_metadata_record({kPod, kPodId, "kubelet's directories", "pause",
-                                        "registry.k8s.io/pause:3.9", "sha256:7031c1b2",
-                                        "web-7d4b9c", "shop", "1234",
-                                        argument_block({"app=web", "caf\xc3\xa9=\xe9"})}),
-             DSE_CPU_NONE);
+  script.add(
+      container_metadata_record({kPod, kPodId, "kubelet's directories", "pause",
+                                 "registry.k8s.io/pause:3.9", "sha256:7031c1b2", "web-7d4b9c",
+                                 "shop", "1234", argument_block({"app=web", "caf\xc3\xa9=\xe9"})}),
+      DSE_CPU_NONE);
   script.add(process_snapshot_record(make_task(1, "systemd", 0), "/lib/systemd/systemd",
                                      {"/sbin/init", "splash"}),
              DSE_CPU_NONE);
@@ -86,10 +86,10 @@ Records snapshot() {
   facts.login_uid = 0xffffffff;
   facts.cwd_size = 1;
   facts.env_size = 7;
-  script.add(make_record(DSE_PROCESS_SNAPSHOT, sshd, facts,
-                         "/usr/sbin/sshd" + argument_block({"sshd"}) + "/" +
-                             argument_block({"LANG=C"})),
-             DSE_CPU_NONE);
+  script.add(
+      make_record(DSE_PROCESS_SNAPSHOT, sshd, facts,
+                  "/usr/sbin/sshd" + argument_block({"sshd"}) + "/" + argument_block({"LANG=C"})),
+      DSE_CPU_NONE);
   dse_task kthreadd = make_task(2, "kthreadd", 0);
   kthreadd.flags = DSE_TASK_KERNEL_THREAD;
   script.add(process_snapshot_record(kthreadd, "", {}), DSE_CPU_NONE);
@@ -306,18 +306,18 @@ void add_signals(Script& script) {
 }
 
 void add_samples(Script& script, std::uint64_t scale) {
-  script.add(make_record(DSE_OBSERVER_SAMPLE, dse_task{},
-                         dse_observer_sample{30'000'000 * scale, 20'000'000 * scale, 18 << 20, 19 << 20,
-                                             4000, 2, 100 * scale, 10 * scale, 4 << 20,
-                                             (1 << 20) / scale, 50'000 * scale, 12 * scale,
-                                             400'000 * scale}),
-             DSE_CPU_NONE);
+  script.add(
+      make_record(DSE_OBSERVER_SAMPLE, dse_task{},
+                  dse_observer_sample{30'000'000 * scale, 20'000'000 * scale, 18 << 20, 19 << 20,
+                                      4000, 2, 100 * scale, 10 * scale, 4 << 20, (1 << 20) / scale,
+                                      50'000 * scale, 12 * scale, 400'000 * scale}),
+      DSE_CPU_NONE);
   for (std::uint32_t kind : {DSE_PROCESS_EXEC, DSE_SOCKET_STATE})
-    script.add(make_record(DSE_PROGRAM_SAMPLE, dse_task{},
-                           dse_program_sample{25'000 * scale, kind == DSE_SOCKET_STATE ? 15u : 0u, 1,
-                                              500 * scale, 400'000 * scale, 20'000'000 * scale,
-                                              kind, 0}),
-               DSE_CPU_NONE);
+    script.add(
+        make_record(DSE_PROGRAM_SAMPLE, dse_task{},
+                    dse_program_sample{25'000 * scale, kind == DSE_SOCKET_STATE ? 15u : 0u, 1,
+                                       500 * scale, 400'000 * scale, 20'000'000 * scale, kind, 0}),
+        DSE_CPU_NONE);
 }
 
 // What a newer or a broken recorder might have written.

@@ -50,9 +50,8 @@ class Entry:
          self.count, self.min_time, self.max_time, self.lost, self.position) = struct.unpack(
              "<HBBIII7Q", content[8:80])
         check(version == 1, f"format version {version}")
-        check(1 <= self.type <= 5, f"entry type {self.type}")
         check(frames <= MAX_FRAMES and kinds <= MAX_KINDS, "entry header counts")
-        check(len(content) == 80 + 16 * frames + 8 * kinds + 8, "entry header size")
+        check(len(content) >= 80 + 16 * frames + 8 * kinds + 8, "entry header size")
         self.frames = [struct.unpack_from("<IIQ", content, 80 + 16 * i) for i in range(frames)]
         at = 80 + 16 * frames
         self.kinds = {}

@@ -68,9 +68,9 @@ void fill_snapshot(Snapshot& snapshot) {
   std::memcpy(socket.owner_comm, "init", 4);
   snapshot.rows.append(record(DSE_SOCKET_SNAPSHOT, 940, 0, DSE_CPU_NONE, 0, socket), streams);
   dse_container_metadata metadata{2, 3, 0, 4, 0, 0, 0, 0, 0, 8};
-  snapshot.rows.append(record(DSE_CONTAINER_METADATA, 960, 0, DSE_CPU_NONE, 0, metadata,
-                              "/cid1namel=1\0m=2\0"sv),
-                       streams);
+  snapshot.rows.append(
+      record(DSE_CONTAINER_METADATA, 960, 0, DSE_CPU_NONE, 0, metadata, "/cid1namel=1\0m=2\0"sv),
+      streams);
 }
 
 // A record of any kind, as its layout has it: the numbers are those of `random`, the strings short.
@@ -149,8 +149,9 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
       case 4:
       case 5: {  // each kind of the schema
         auto layouts = all_kind_layouts();
-        rows.append(record_of(layouts[(random >> 44) % layouts.size()], time, seq, cpu, pid, random),
-                    streams);
+        rows.append(
+            record_of(layouts[(random >> 44) % layouts.size()], time, seq, cpu, pid, random),
+            streams);
         break;
       }
       default: {

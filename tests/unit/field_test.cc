@@ -18,12 +18,10 @@ namespace {
 
 // The table that a field's column belongs to, for each point; those without a main table have none.
 const std::map<std::string, const char*>& main_kinds() {
-  static const std::map<std::string, const char*> kinds{{"ProcessExecuted", "process_exec"},
-                                                        {"SocketStateChange", "socket_state"},
-                                                        {"ProcessExited", "process_exit"},
-                                                        {"SignalDelivered", "signal_deliver"},
-                                                        {"SignalGenerated", "signal_generate"},
-                                                        {"ContainerEvent", nullptr}};
+  static const std::map<std::string, const char*> kinds{
+      {"ProcessExecuted", "process_exec"},    {"SocketStateChange", "socket_state"},
+      {"ProcessExited", "process_exit"},      {"SignalDelivered", "signal_deliver"},
+      {"SignalGenerated", "signal_generate"}, {"ContainerEvent", nullptr}};
   return kinds;
 }
 

@@ -40,10 +40,10 @@ std::vector<std::string> captures_of(std::string_view version) {
 
 // How the layout of version 1 was, apart from the schema: the sizes of the fixed bodies.
 const std::map<Kind, std::uint32_t> kFixedSizes1{
-    {DSE_PROCESS_FORK, 32},    {DSE_PROCESS_EXEC, 24},     {DSE_PROCESS_EXIT, 16},
-    {DSE_CGROUP_MKDIR, 24},    {DSE_CGROUP_RMDIR, 24},     {DSE_CGROUP_ATTACH, 32},
-    {DSE_SOCKET_STATE, 56},    {DSE_SIGNAL_GENERATE, 40},  {DSE_SIGNAL_DELIVER, 32},
-    {DSE_CLOCK_SAMPLE, 8},     {DSE_PROCESS_SNAPSHOT, 16}, {DSE_CGROUP_SNAPSHOT, 16},
+    {DSE_PROCESS_FORK, 32}, {DSE_PROCESS_EXEC, 24},     {DSE_PROCESS_EXIT, 16},
+    {DSE_CGROUP_MKDIR, 24}, {DSE_CGROUP_RMDIR, 24},     {DSE_CGROUP_ATTACH, 32},
+    {DSE_SOCKET_STATE, 56}, {DSE_SIGNAL_GENERATE, 40},  {DSE_SIGNAL_DELIVER, 32},
+    {DSE_CLOCK_SAMPLE, 8},  {DSE_PROCESS_SNAPSHOT, 16}, {DSE_CGROUP_SNAPSHOT, 16},
 };
 
 // The strings of a whole record, by the columns that a version has.

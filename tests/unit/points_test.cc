@@ -587,9 +587,9 @@ TEST(session, points_take_turns_in_the_order_of_the_records) {
     session.add(dse::replay::make_point(name));
   std::vector<std::string> names;
   for (const Event& event : session) names.emplace_back(event.name());
-  EXPECT_EQ(names, (std::vector<std::string>{"ContainerEvent", "SocketStateChange",
-                                             "ProcessExecuted", "ContainerEvent",
-                                             "SignalDelivered"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"ContainerEvent", "SocketStateChange", "ProcessExecuted",
+                                      "ContainerEvent", "SignalDelivered"}));
 }
 
 TEST(session, selects_and_drops) {

@@ -448,11 +448,11 @@ dse::Result<Batch> batch_of(const Rows& rows) {
 
 Records records_of(const Batch& batch, dse::Status* status, unsigned abi_version) {
   Records records;
-  dse::Status result = batch.for_each_record(
-      abi_version, [&](std::span<const std::byte> record) -> dse::Status {
-        records.push_back(string_of(record));
-        return {};
-      });
+  dse::Status result = batch.for_each_record(abi_version,
+                                             [&](std::span<const std::byte> record) -> dse::Status {
+                                               records.push_back(string_of(record));
+                                               return {};
+                                             });
   if (status) *status = result;
   return records;
 }

@@ -69,7 +69,8 @@ struct ExecFacts {
 Record exec_record(const dse_task& task, std::string_view filename,
                    const std::vector<std::string>& args, ExecFacts facts);
 Record exec_fail_record(const dse_task& task, std::string_view filename,
-                        const std::vector<std::string>& args, int error, std::string_view cwd = "/");
+                        const std::vector<std::string>& args, int error,
+                        std::string_view cwd = "/");
 Record exit_record(const dse_task& task, bool group_dead = true);
 Record cgroup_record(std::uint16_t kind, const dse_task& task, std::uint64_t id,
                      std::string_view path, std::uint32_t hierarchy = 0);
