@@ -550,17 +550,19 @@ TEST(container_event, a_pid_namespace_with_a_cgroup_of_its_own) {
 
 TEST(container_event, runc_is_known_by_the_name_of_its_init) {
   dse_task before = init_task(31, "runc:[2:INIT]", 78), init = init_task(31, "sh", 78);
-  dse_task runc = make_task(30, "runc");
+  dse_task runc = make_task(30, "runc"), stage = make_task(29, "runc:[1:CHILD]");
+  stage.cgroup_id = 78;
+  stage.ppid = runc.pid;
   Script script;
   script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, 78, "/box"));
   script.add(exec_record(runc, "/runc", {"runc"}));
-  script.add(fork_record(before, init));  // the process table takes the parent's name
+  script.add(fork_record(stage, before));
   script.add(exec_record(before, "/proc/self/exe", {"runc", "init"}));
   script.add(exec_record(init, "/bin/sh", {"sh"}));
   auto got = containers(script);
   ASSERT_EQ(got.size(), 2u);
   EXPECT_EQ(got[0]["container.phase"], "created");
-  EXPECT_EQ(got[0]["container.evidence"], "runtime_init");
+  EXPECT_EQ(got[0]["container.evidence"], "pidns_init");
   EXPECT_EQ(got[0]["container.runtime"], "runc");
   EXPECT_EQ(got[1]["container.phase"], "started");
   EXPECT_EQ(got[1]["container.runtime"], "runc");
