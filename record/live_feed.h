@@ -29,10 +29,10 @@ struct LiveOptions {
   std::uint32_t max_args = 131072;                // bytes of argv that are recorded
   // Execs that fail take a tracepoint that every system call of the host pays for.
   bool failed_execs = false;
-  Redactor redactor;                              // what of arguments and environments is kept
+  Redactor redactor;  // what of arguments and environments is kept
   // Ask the host's container runtimes for names, images, labels and pods.
   bool container_metadata = true;
-  std::uint64_t flush_ns = 1'000'000'000;         // a batch is at most this old
+  std::uint64_t flush_ns = 1'000'000'000;  // a batch is at most this old
   // A batch as soon as there is something, and a wake-up for the first record: for a person who
   // watches. Else batches fill up and wake-ups are few.
   bool low_latency = false;
@@ -118,7 +118,8 @@ class LiveFeed {
   std::optional<Observer> observer_;
   std::function<Written()> written_;
   std::optional<MetadataReader> metadata_reader_;
-  std::map<std::string, std::vector<std::byte>> metadata_;  // records by cgroup path, while that is there
+  std::map<std::string, std::vector<std::byte>>
+      metadata_;  // records by cgroup path, while that is there
   std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
   bool cgroups_listed_ = false;

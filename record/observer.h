@@ -28,8 +28,7 @@ class Observer {
   // Boot time at which tick() next has something to do, ns.
   std::uint64_t next_ns() const { return next_ns_; }
   // `records`: taken out of the rings so far.
-  void tick(std::uint64_t now, std::uint64_t records, const Written& written,
-            const Append& append);
+  void tick(std::uint64_t now, std::uint64_t records, const Written& written, const Append& append);
   // The last sample, with everything up to now.
   void finish(std::uint64_t records, const Written& written, const Append& append);
 
@@ -41,10 +40,10 @@ class Observer {
   std::size_t ring_bytes_;
   bool measuring_ = false;
   std::uint64_t next_ns_;
-  std::uint64_t sampled_ns_ = 0;   // when the last sample was taken
-  std::uint64_t sampled_runs_ = 0; // of all programs, by then
-  std::uint64_t seq_ = 0;          // of observer_sample
-  std::uint64_t program_seq_ = 0;  // of program_sample
+  std::uint64_t sampled_ns_ = 0;    // when the last sample was taken
+  std::uint64_t sampled_runs_ = 0;  // of all programs, by then
+  std::uint64_t seq_ = 0;           // of observer_sample
+  std::uint64_t program_seq_ = 0;   // of program_sample
 };
 
 }  // namespace dse::record

@@ -124,8 +124,10 @@ std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHiera
   std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
   std::string field;
   for (int i = 3; i <= 22 && fields >> field; ++i) {
-    if (i == 6) row.facts.session = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
-    if (i == 7) row.facts.tty = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
+    if (i == 6)
+      row.facts.session = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
+    if (i == 7)
+      row.facts.tty = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
   }
   task.start_time_ns = std::strtoull(field.c_str(), nullptr, 10) *
                        (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));

@@ -263,8 +263,7 @@ Result<std::vector<ProcessRow>> Programs::processes() {
   return rows;
 }
 
-Result<std::vector<dse_socket_snapshot>> Programs::sockets(
-    const std::function<void()>& meanwhile) {
+Result<std::vector<dse_socket_snapshot>> Programs::sockets(const std::function<void()>& meanwhile) {
   std::vector<dse_socket_snapshot> rows;
   if (!impl_->sockets) return rows;
   DSE_TRY_ASSIGN(std::vector<char> bytes,

@@ -13,12 +13,10 @@ std::uint32_t size_of(const std::string& text) { return static_cast<std::uint32_
 
 // The fixed part of a record, and the sizes of its variable parts in their order.
 template <typename Body, std::size_t N>
-std::vector<std::byte> rewrite_parts(std::span<const std::byte> record,
-                                     std::array<std::uint32_t Body::*, N> sizes,
-                                     const std::array<std::string (*)(const Redactor&, const Body&,
-                                                                      std::string_view),
-                                                      N>& rules,
-                                     const Redactor& redactor) {
+std::vector<std::byte> rewrite_parts(
+    std::span<const std::byte> record, std::array<std::uint32_t Body::*, N> sizes,
+    const std::array<std::string (*)(const Redactor&, const Body&, std::string_view), N>& rules,
+    const Redactor& redactor) {
   struct {
     dse_header header;
     Body body;
@@ -75,13 +73,12 @@ std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor
   using Fail = dse_process_exec_fail;
   switch (kind_of(record)) {
     case DSE_PROCESS_EXEC:
-      return rewrite_parts<Exec, 6>(
-          record,
-          {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size, &Exec::interp_size,
-           &Exec::cwd_size, &Exec::env_size},
-          {text_rule<Exec>, args_rule<Exec>, text_rule<Exec>, text_rule<Exec>, text_rule<Exec>,
-           env_rule},
-          redactor);
+      return rewrite_parts<Exec, 6>(record,
+                                    {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size,
+                                     &Exec::interp_size, &Exec::cwd_size, &Exec::env_size},
+                                    {text_rule<Exec>, args_rule<Exec>, text_rule<Exec>,
+                                     text_rule<Exec>, text_rule<Exec>, env_rule},
+                                    redactor);
     case DSE_PROCESS_EXEC_FAIL:
       return rewrite_parts<Fail, 3>(record,
                                     {&Fail::filename_size, &Fail::args_size, &Fail::cwd_size},

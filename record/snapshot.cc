@@ -80,12 +80,11 @@ std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, std::u
   body.pod_namespace_size = size_of(metadata.pod_namespace);
   body.pod_uid_size = size_of(metadata.pod_uid);
   body.labels_size = size_of(labels);
-  return make_record(
-      DSE_CONTAINER_METADATA, boot_time_ns(), seq, dse_task{},
-      with_parts(std::as_bytes(std::span(&body, 1)),
-                 {metadata.cgroup_path, metadata.id, metadata.source, metadata.name, metadata.image,
-                  metadata.image_digest, metadata.pod_name, metadata.pod_namespace,
-                  metadata.pod_uid, labels}));
+  return make_record(DSE_CONTAINER_METADATA, boot_time_ns(), seq, dse_task{},
+                     with_parts(std::as_bytes(std::span(&body, 1)),
+                                {metadata.cgroup_path, metadata.id, metadata.source, metadata.name,
+                                 metadata.image, metadata.image_digest, metadata.pod_name,
+                                 metadata.pod_namespace, metadata.pod_uid, labels}));
 }
 
 SnapshotBuilder::SnapshotBuilder(format::Rows& rows, format::StreamTable& streams,

@@ -157,8 +157,13 @@ class ContainerTracker::Walk {
   };
 
   Subject subject_of(std::uint64_t task) const {
-    return {u32(tasks_.pid[task]), u32(tasks_.ppid[task]), tasks_.start[task], tasks_.cgroup[task],
-            tasks_.vpid[task],     tasks_.ns_pid[task],    false};
+    return {u32(tasks_.pid[task]),
+            u32(tasks_.ppid[task]),
+            tasks_.start[task],
+            tasks_.cgroup[task],
+            tasks_.vpid[task],
+            tasks_.ns_pid[task],
+            false};
   }
   std::string_view path_of(std::uint64_t cgroup) const {
     return state_.cgroup_path(cgroup, number_);
@@ -167,8 +172,8 @@ class ContainerTracker::Walk {
   Shared new_container(const Subject& subject) const;
   Tracked& adopt(const Shared& container, const Subject& subject);
   void set_init(Tracked& tracked, const Subject& subject);
-  void report(const Tracked& tracked, const char* phase, const char* evidence,
-              std::uint64_t task, std::optional<std::uint32_t> status = {});
+  void report(const Tracked& tracked, const char* phase, const char* evidence, std::uint64_t task,
+              std::optional<std::uint32_t> status = {});
 
   Status on_fork(std::uint32_t row);
   Status on_exec(std::uint32_t row);
@@ -253,9 +258,8 @@ void ContainerTracker::Walk::set_init(Tracked& tracked, const Subject& subject) 
   tracker_.register_namespace(tracked, u32(subject.ns_pid), number_);
 }
 
-void ContainerTracker::Walk::report(const Tracked& tracked, const char* phase,
-                                    const char* evidence, std::uint64_t task,
-                                    std::optional<std::uint32_t> status) {
+void ContainerTracker::Walk::report(const Tracked& tracked, const char* phase, const char* evidence,
+                                    std::uint64_t task, std::optional<std::uint32_t> status) {
   tracker_.findings_.push_back({position_, time_, cpu_, task, tracked.container,
                                 tracked.cgroup_path, tracked.cgroup_id, tracked.init_pid, phase,
                                 evidence, status});
@@ -353,9 +357,12 @@ Status ContainerTracker::Walk::changes() {
 Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
   if (child_pid_[row] != child_tid_[row]) return {};  // a thread
   std::uint64_t task = forks_.task[row];
-  Subject child{u32(child_pid_[row]), u32(child_ppid_[row] ? child_ppid_[row] : tasks_.pid[task]),
-                child_start_[row],    child_cgroup_[row],
-                child_vpid_[row],     child_ns_pid_[row],
+  Subject child{u32(child_pid_[row]),
+                u32(child_ppid_[row] ? child_ppid_[row] : tasks_.pid[task]),
+                child_start_[row],
+                child_cgroup_[row],
+                child_vpid_[row],
+                child_ns_pid_[row],
                 is_parent_of_runc_init(until_nul(tasks_.comm[task]))};
   auto parent = tracker_.members_.find(u32(tasks_.pid[task]));
   if (parent != tracker_.members_.end() && parent->second.start == tasks_.start[task])

@@ -28,7 +28,7 @@ std::string_view confidence_name(Confidence confidence);
 struct Container {
   std::string id;
   std::string runtime;  // "unknown": nothing tells
-  std::string ids;      // of all containers around it, from the outermost to itself, each with a NUL
+  std::string ids;  // of all containers around it, from the outermost to itself, each with a NUL
   std::string pod_uid;  // of Kubernetes, with dashes; empty: none
   Confidence confidence = Confidence::high;
 };
@@ -79,7 +79,7 @@ class ContainerTracker {
   struct Tracked {
     std::shared_ptr<const Container> container;
     Phase phase = Phase::created;
-    bool has_path = false;       // that tells of it
+    bool has_path = false;        // that tells of it
     std::uint64_t cgroup_id = 0;  // its own; 0: none
     std::string cgroup_path;
     std::uint32_t init_pid = 0;
@@ -102,9 +102,9 @@ class ContainerTracker {
   using Shared = std::shared_ptr<const Container>;
   VersionedTable<Shared> by_cgroup_;
   VersionedTable<Shared> by_namespace_;
-  std::map<std::string, Tracked> tracked_;  // by id
-  std::unordered_map<std::uint32_t, std::string> inits_;          // pid to id
-  std::unordered_map<std::uint64_t, std::string> own_cgroups_;    // cgroup id to id
+  std::map<std::string, Tracked> tracked_;                      // by id
+  std::unordered_map<std::uint32_t, std::string> inits_;        // pid to id
+  std::unordered_map<std::uint64_t, std::string> own_cgroups_;  // cgroup id to id
   // Processes that were born in their container, and those whose entry has been told.
   std::unordered_map<std::uint32_t, Member> members_;
   std::vector<ContainerFinding> findings_;

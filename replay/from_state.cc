@@ -67,8 +67,7 @@ Result<EventColumn> ancestors(const EventBatch& events, bool names) {
 Result<EventColumn> parent_name(const EventBatch& events) {
   DSE_TRY_ASSIGN(Ints ppid, task_ints(events.batch(), "ppid"));
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
-    const Process* parent =
-        events.state().process(static_cast<std::uint32_t>(ppid[task]), number);
+    const Process* parent = events.state().process(static_cast<std::uint32_t>(ppid[task]), number);
     return parent ? parent->name_view() : std::string_view();
   });
 }
@@ -77,8 +76,7 @@ Result<EventColumn> image(const EventBatch& events, bool path) {
   DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
-    const Process* process =
-        events.state().process(static_cast<std::uint32_t>(pid[task]), number);
+    const Process* process = events.state().process(static_cast<std::uint32_t>(pid[task]), number);
     if (!process || !process->image || process->start_time_ns != start[task])
       return std::string_view();
     if (path) return present_text(events.own_text(process->image->exepath));
@@ -98,8 +96,8 @@ Result<EventColumn> container_field(std::string_view field, const EventBatch& ev
   DSE_TRY_ASSIGN(Ints ns_pid, task_ints(events.batch(), "nsPid"));
   const State& state = events.state();
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
-    const Container* container =
-        state.container(cgroup[task], static_cast<std::uint32_t>(ns_pid[task]), number);
+    const Container* container = state.container(cgroup[task],
+                                                 static_cast<std::uint32_t>(ns_pid[task]), number);
     return container_text(field, container, state, number);
   });
 }
@@ -166,7 +164,8 @@ std::string_view container_text(std::string_view field, const Container* contain
 Result<EventColumn> derive_from_state(std::string_view field, const EventBatch& events) {
   if (field == "evt.self") return is_self(events);
   if (field == "proc.pname") return parent_name(events);
-  if (field == "proc.aname" || field == "proc.apid") return ancestors(events, field == "proc.aname");
+  if (field == "proc.aname" || field == "proc.apid")
+    return ancestors(events, field == "proc.aname");
   if (field == "proc.exepath" || field == "proc.cmdline")
     return image(events, field == "proc.exepath");
   if (field == "cgroup.path") return cgroup_path(events);

@@ -160,7 +160,8 @@ std::vector<ShownField> chosen_fields(const ObservationPoint& point,
       if (auto shown = find_shown(point, name)) chosen.push_back(std::move(*shown));
   } else {
     for (std::size_t i = 0; i < point.fields().size(); ++i)
-      if (point.fields()[i].shown_by(point.name())) chosen.push_back({i, {}, point.fields()[i].type});
+      if (point.fields()[i].shown_by(point.name()))
+        chosen.push_back({i, {}, point.fields()[i].type});
   }
   return chosen;
 }

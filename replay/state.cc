@@ -270,8 +270,9 @@ Status State::advance_cgroups(const format::Batch& batch) {
       cgroups_.erase(id[view][row], number + 1);
     else if (const Cgroup* known = cgroups_.newest(id[view][row]);
              !known || (view == 1 && known->path != path[view][row]))
-      cgroups_.set(id[view][row], number,
-                   {std::string(path[view][row]), container_of_path(path[view][row], container_edition_)});
+      cgroups_.set(
+          id[view][row], number,
+          {std::string(path[view][row]), container_of_path(path[view][row], container_edition_)});
     return {};
   });
 }
@@ -287,8 +288,7 @@ const Cgroup* State::cgroup(std::uint64_t id, std::uint64_t number) const {
 
 const Container* State::container(std::uint64_t cgroup_id, std::uint32_t ns_pid,
                                   std::uint64_t number) const {
-  if (const Cgroup* in = cgroup(cgroup_id, number); in && in->container)
-    return in->container.get();
+  if (const Cgroup* in = cgroup(cgroup_id, number); in && in->container) return in->container.get();
   if (const Container* found = containers_.by_cgroup(cgroup_id, number)) return found;
   return containers_.by_namespace(ns_pid, number);
 }

@@ -22,7 +22,7 @@ namespace dse::replay {
 
 struct StateNeeds {
   bool processes = false;
-  bool images = false;      // what processes execute, with their arguments
+  bool images = false;  // what processes execute, with their arguments
   bool cgroups = false;
   bool containers = false;  // takes processes and cgroups too
   StateNeeds operator|(const StateNeeds& other) const {
@@ -93,9 +93,7 @@ class State {
   // What the host's runtimes said of a container; nullptr: nothing (yet).
   const ContainerMetadata* metadata(const Container& container, std::uint64_t number) const;
   // What became of containers in the batch at hand.
-  const std::vector<ContainerFinding>& container_findings() const {
-    return containers_.findings();
-  }
+  const std::vector<ContainerFinding>& container_findings() const { return containers_.findings(); }
   // Real time of a boot time, both ns.
   std::uint64_t real_time(std::uint64_t boot_ns, std::uint64_t number) const;
 

@@ -311,8 +311,8 @@ int run(const Options& options) {
     if (!step) return fail(step.error());
     if (step->what == format::Step::What::end) break;
     if (step->what != format::Step::What::batch) continue;
-    for (const Status& status : {collect_gaps(*step->batch, facts.offset, gaps),
-                                 observer.add(*step->batch, facts.offset)})
+    for (const Status& status :
+         {collect_gaps(*step->batch, facts.offset, gaps), observer.add(*step->batch, facts.offset)})
       if (!status) (*reader)->report_damage(status.error());
   }
   if (facts.segments.empty()) {

@@ -24,9 +24,10 @@ void LiveFlags::add_to(CLI::App& app) {
   app.add_option("--env", env, "keep these variables of each program's environment [none]")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_option("--redact", redact,
-                 "keep nothing of arguments, variables and file names that this regular expression\n"
-                 "matches, or that its groups do; may be given several times")
+  app.add_option(
+         "--redact", redact,
+         "keep nothing of arguments, variables and file names that this regular expression\n"
+         "matches, or that its groups do; may be given several times")
       ->allow_extra_args(false);
   app.add_flag("--no-container-metadata", no_container_metadata,
                "do not ask container runtimes for names, images, labels and pods");

@@ -189,11 +189,11 @@ std::string gap_time(std::uint64_t real_ns) {
 }
 
 // Of the kinds that the answer is made of.
-std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses,
-                                   format::KindSet kinds) {
+std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
   std::vector<format::Loss> out;
   for (const format::Loss& loss : losses)
-    if (loss.count && (loss.kind == 0 || (kinds & format::kind_bit(loss.kind)))) out.push_back(loss);
+    if (loss.count && (loss.kind == 0 || (kinds & format::kind_bit(loss.kind))))
+      out.push_back(loss);
   return out;
 }
 
@@ -202,8 +202,7 @@ std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses,
 bool Printer::report_completeness(const std::vector<format::Loss>& losses) const {
   constexpr std::size_t kShown = 10;
   if (std::uint64_t hidden = session_->hidden_self(); hidden && !options_.quiet)
-    say(fmt::format("{} events of the recorder's own are not shown (--self)",
-                    human_count(hidden)));
+    say(fmt::format("{} events of the recorder's own are not shown (--self)", human_count(hidden)));
   if (losses.empty()) {
     if (!options_.quiet)
       say(options_.limit && printed_ >= options_.limit

@@ -24,8 +24,8 @@ struct EventOptions {
   std::uint64_t limit = 0;  // 0: none
   bool summary = false;
   bool fail_on_loss = false;
-  bool self = false;   // also the recorder's own events
-  bool quiet = false;  // say nothing at the end when nothing is missing
+  bool self = false;                           // also the recorder's own events
+  bool quiet = false;                          // say nothing at the end when nothing is missing
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
   void add_to(CLI::App& app);

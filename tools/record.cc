@@ -58,7 +58,7 @@ void print_summary(const record::Account& account, const std::string& path) {
     write_stderr(fmt::format("{:<12} {}\n", label, text));
   };
   write_stderr(fmt::format("recorded {} into {} ({})\n", human_duration(account.elapsed_ns),
-             path == "-" ? "standard output" : path, account.reason));
+                           path == "-" ? "standard output" : path, account.reason));
   line("seen", human_count(total(account.seen)));
   line("recorded", fmt::format("{}, and {} of its own account", human_count(account.records),
                                human_count(account.own_records)));

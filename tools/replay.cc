@@ -43,9 +43,10 @@ Result<std::uint64_t> end_of(const std::vector<std::string>& paths, const std::s
                                 !std::filesystem::is_directory(path, error) &&
                                 !std::filesystem::is_regular_file(path, error));
     if (once)
-      return Error(ErrorCode::usage, "'" + text + "': only a capture that can be read twice tells "
-                                     "its end beforehand; give a file, +5s, or a time as "
-                                     "2026-11-22T15:32:56Z");
+      return Error(ErrorCode::usage, "'" + text +
+                                         "': only a capture that can be read twice tells "
+                                         "its end beforehand; give a file, +5s, or a time as "
+                                         "2026-11-22T15:32:56Z");
   }
   Extent extent;
   DSE_TRY_ASSIGN(auto reader, format::CaptureReader::open(paths));

@@ -99,9 +99,8 @@ class ContainerEvent final : public ObservationPoint {
         return text.data() ? out.own_text(std::string(text)) : text;
       });
     }
-    EventColumn status = numbers(findings, out, [](const Finding& f) {
-      return f.status ? Number(*f.status) : Number();
-    });
+    EventColumn status = numbers(
+        findings, out, [](const Finding& f) { return f.status ? Number(*f.status) : Number(); });
     for (const char* name : {"proc.exit_code", "proc.exit_signal"})
       out.set_column(name, exit_column(out, status, name));
   }

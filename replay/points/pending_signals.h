@@ -31,7 +31,8 @@ class PendingSignals {
   void add(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal, const Sender& sender) {
     add_to(key(sender.to_process ? pid : tid, sender.to_process), signal, sender);
     // What one thread is sent may be the end of all.
-    if (!sender.to_process && (fatal_of_thread_.size() < kMaxTargets || fatal_of_thread_.count(pid)))
+    if (!sender.to_process &&
+        (fatal_of_thread_.size() < kMaxTargets || fatal_of_thread_.count(pid)))
       fatal_of_thread_[pid] = {signal, sender};
   }
 

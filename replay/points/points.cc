@@ -10,12 +10,9 @@ struct Row {
 };
 
 constexpr Row kPoints[] = {
-    {"ProcessExecuted", process_executed, true},
-    {"ProcessExited", process_exited, false},
-    {"ContainerEvent", container_event, true},
-    {"SocketStateChange", socket_state_change, true},
-    {"SignalGenerated", signal_generated, false},
-    {"SignalDelivered", signal_delivered, true},
+    {"ProcessExecuted", process_executed, true},  {"ProcessExited", process_exited, false},
+    {"ContainerEvent", container_event, true},    {"SocketStateChange", socket_state_change, true},
+    {"SignalGenerated", signal_generated, false}, {"SignalDelivered", signal_delivered, true},
 };
 
 }  // namespace

@@ -88,8 +88,7 @@ class ProcessExecuted final : public ObservationPoint {
     if (field.name == "proc.exe")
       out = map_texts(events, args, [](std::string_view a) { return a.substr(0, a.find('\0')); });
     else if (field.name == "proc.args")
-      out = map_texts(events, args,
-                      [](std::string_view a) { return a.substr(first_argument(a)); });
+      out = map_texts(events, args, [](std::string_view a) { return a.substr(first_argument(a)); });
     else if (field.name == "proc.cmdline")
       out = map_texts(events, args,
                       [&](std::string_view a) { return events.own_text(command_line(a)); });
@@ -99,8 +98,7 @@ class ProcessExecuted final : public ObservationPoint {
  private:
   // A number that is only known where the executable is.
   template <typename Make>
-  static Status of_file(const EventBatch& events, const char* column, EventColumn& out,
-                        Make make) {
+  static Status of_file(const EventBatch& events, const char* column, EventColumn& out, Make make) {
     DSE_TRY_ASSIGN(EventColumn values, events.source_column(column));
     DSE_TRY_ASSIGN(EventColumn mode, events.source_column("exeMode"));
     auto& numbers = events.own_numbers(events.size());
@@ -120,9 +118,8 @@ class ProcessExecuted final : public ObservationPoint {
                                                            : "capInheritable";
     EventColumn sets;
     DSE_TRY(of_file(events, column, sets, [](std::uint64_t set) { return set; }));
-    out = name_numbers(events, sets, [&](std::uint64_t set) {
-      return std::optional(capability_names(set));
-    });
+    out = name_numbers(events, sets,
+                       [&](std::uint64_t set) { return std::optional(capability_names(set)); });
     return {};
   }
 

@@ -61,8 +61,8 @@ class ProcessExited final : public ObservationPoint {
  private:
   static Status duration(const EventBatch& events, EventColumn& out) {
     DSE_TRY_ASSIGN(EventColumn start, events.source_column("task.startTime"));
-    DSE_TRY_ASSIGN(const EventColumn* time, events.column(static_cast<std::size_t>(
-                                                events.point().field("evt.time"))));
+    DSE_TRY_ASSIGN(const EventColumn* time,
+                   events.column(static_cast<std::size_t>(events.point().field("evt.time"))));
     auto& spans = events.own_numbers(events.size());
     for (std::uint32_t i = 0; i < events.size(); ++i)
       spans[i] = time->numbers[time->slot(i)] - start.numbers[start.slot(i)];

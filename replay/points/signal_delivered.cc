@@ -219,10 +219,10 @@ class SignalDelivered final : public ObservationPoint {
     if (ends) {
       auto fatal = static_cast<std::uint32_t>(c.group_exit[row] & kSignalOfStatus);
       if (c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC) fatal = 0;
-      joined.cause[row] =
-          fatal ? out.own_text(signal_name(state.arch(), static_cast<int>(fatal)))
-          : c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC ? std::string_view("execve")
-                                                          : std::string_view("exit_group");
+      joined.cause[row] = fatal ? out.own_text(signal_name(state.arch(), static_cast<int>(fatal)))
+                          : c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC
+                              ? std::string_view("execve")
+                              : std::string_view("exit_group");
       auto sender = fatal ? pending_.fatal(pid, fatal) : std::nullopt;
       if (sender)
         set_sender(*sender, fatal == kKill ? "generate" : "fatal", row, state, out, joined);
@@ -255,10 +255,9 @@ class SignalDelivered final : public ObservationPoint {
     joined.pid[row] = sender.pid;
     joined.tid[row] = sender.tid;
     joined.uid[row] = sender.uid;
-    joined.name[row] =
-        out.own_text(std::string(until_nul(std::string_view(sender.name, sizeof(sender.name)))));
-    const Container* container =
-        state.container(sender.cgroup_id, sender.ns_pid, out.number(row));
+    joined.name[row] = out.own_text(
+        std::string(until_nul(std::string_view(sender.name, sizeof(sender.name)))));
+    const Container* container = state.container(sender.cgroup_id, sender.ns_pid, out.number(row));
     if (container) joined.container[row] = out.own_text(container->id);
   }
 

@@ -36,9 +36,9 @@ Result<EventColumn> values(const EventBatch& events, bool pointer) {
     auto code = static_cast<std::int32_t>(codes.numbers[codes.slot(i)]);
     present[i] = code == kSiQueue || code == kSiTimer || code == kSiMesgq;
     std::uint64_t value = raw.numbers[raw.slot(i)];
-    numbers[i] = pointer ? value
-                         : static_cast<std::uint64_t>(
-                               std::int64_t{static_cast<std::int32_t>(value)});
+    numbers[i] = pointer
+                     ? value
+                     : static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(value)});
   }
   out.numbers = numbers;
   out.present = present;

@@ -9,7 +9,8 @@ namespace dse::replay {
 
 // Kernel numbers that are the same on every machine (include/uapi/asm-generic/siginfo.h,
 // include/trace/events/signal.h).
-inline constexpr std::int32_t kSiUser = 0, kSiQueue = -1, kSiTimer = -2, kSiMesgq = -3, kSiTkill = -6;
+inline constexpr std::int32_t kSiUser = 0, kSiQueue = -1, kSiTimer = -2, kSiMesgq = -3,
+                              kSiTkill = -6;
 inline constexpr std::uint64_t kResultDelivered = 0, kResultLoseInfo = 4;
 
 // Whether a process sends with this code, so that whoever is running is the sender: not faults, timers or

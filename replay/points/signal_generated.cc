@@ -61,8 +61,8 @@ class SignalGenerated final : public ObservationPoint {
       if (!process) continue;
       if (name) {
         texts[i] = events.own_text(std::string(process->name_view()));
-      } else if (const Container* container =
-                     events.state().container(process->cgroup_id, 0, events.number(i))) {
+      } else if (const Container* container = events.state().container(process->cgroup_id, 0,
+                                                                       events.number(i))) {
         texts[i] = events.own_text(container->id);
       }
     }
@@ -91,8 +91,8 @@ class SignalGenerated final : public ObservationPoint {
                        : field == "sig.sender.uid"  ? "user.uid"
                        : field == "sig.sender.name" ? "proc.name"
                                                     : "container.id";
-    DSE_TRY_ASSIGN(const EventColumn* of_task, events.column(static_cast<std::size_t>(
-                                                   events.point().field(same))));
+    DSE_TRY_ASSIGN(const EventColumn* of_task,
+                   events.column(static_cast<std::size_t>(events.point().field(same))));
     if (of_task->is_text()) {
       auto& texts = events.own_texts(events.size());
       for (std::uint32_t i = 0; i < events.size(); ++i)

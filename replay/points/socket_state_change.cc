@@ -86,8 +86,7 @@ class SocketStateChange final : public ObservationPoint {
     if (field.name == "sock.rip") return addresses(sockets, "remoteAddress", events, out);
     auto name_column = [&](const char* column, auto name) -> Status {
       DSE_TRY_ASSIGN(EventColumn numbers, events.source_column(column));
-      out = name_numbers(events, numbers,
-                         [&](std::uint64_t n) { return std::optional(name(n)); });
+      out = name_numbers(events, numbers, [&](std::uint64_t n) { return std::optional(name(n)); });
       return {};
     };
     if (field.name == "sock.family")
@@ -113,8 +112,8 @@ class SocketStateChange final : public ObservationPoint {
   };
 
   static constexpr std::pair<std::string_view, const char*> kTraffic[] = {
-      {"sock.bytes_sent", "bytesSent"},       {"sock.bytes_received", "bytesReceived"},
-      {"sock.segs_sent", "segmentsSent"},     {"sock.segs_received", "segmentsReceived"},
+      {"sock.bytes_sent", "bytesSent"},      {"sock.bytes_received", "bytesReceived"},
+      {"sock.segs_sent", "segmentsSent"},    {"sock.segs_received", "segmentsReceived"},
       {"sock.retransmits", "retransmitted"},
   };
 
@@ -135,8 +134,8 @@ class SocketStateChange final : public ObservationPoint {
       return columns;
     }
     Owner at(std::uint32_t row) const {
-      return {pid[row],    uid[row], ns_pid[row], cgroup[row],
-              source[row], std::string(until_nul(name[row]))};
+      return {pid[row],    uid[row],    ns_pid[row],
+              cgroup[row], source[row], std::string(until_nul(name[row]))};
     }
   };
 

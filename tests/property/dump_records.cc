@@ -33,8 +33,7 @@ Status dump_all(const std::vector<std::string>& paths) {
   while (true) {
     DSE_TRY_ASSIGN(Step step, reader->next());
     if (step.what == Step::What::end) break;
-    if (step.what == Step::What::batch)
-      DSE_TRY(dump(*step.batch, reader->info().abi_version));
+    if (step.what == Step::What::batch) DSE_TRY(dump(*step.batch, reader->info().abi_version));
   }
   for (const Note& note : reader->notes()) fmt::print(stderr, "{}\n", note.text);
   return {};

@@ -22,47 +22,47 @@ enum { BPF_RB_NO_WAKEUP = 1 };
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {
-    int pid;
+  int pid;
 };
 
 struct linux_binprm {
-    const char *filename;
+  const char* filename;
 };
 
 struct kernel_siginfo {
-    int si_errno, si_code;
+  int si_errno, si_code;
 };
 
 struct sigaction {
-    void (*sa_handler)(int);
-    unsigned long sa_flags;
+  void (*sa_handler)(int);
+  unsigned long sa_flags;
 };
 
 struct k_sigaction {
-    struct sigaction sa;
+  struct sigaction sa;
 };
 
 struct in6_addr {
-    union {
-        __be32 u6_addr32[4];
-    } in6_u;
+  union {
+    __be32 u6_addr32[4];
+  } in6_u;
 };
 
 struct sock_common {
-    __be32 skc_daddr;
-    __be16 skc_dport;
-    unsigned short skc_family;
-    struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+  __be32 skc_daddr;
+  __be16 skc_dport;
+  unsigned short skc_family;
+  struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 
 struct sock {
-    struct sock_common __sk_common;
-    __u16 sk_protocol;
+  struct sock_common __sk_common;
+  __u16 sk_protocol;
 };
 
 struct inet_sock {
-    __be32 inet_saddr;
-    __be16 inet_sport;
+  __be32 inet_saddr;
+  __be16 inet_sport;
 };
 
 #pragma clang attribute pop

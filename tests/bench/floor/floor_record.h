@@ -7,31 +7,31 @@
 enum floor_kind { FLOOR_EXEC, FLOOR_SOCKET, FLOOR_SIGNAL, FLOOR_KINDS };
 
 struct floor_header {
-    __u64 time_ns;  // CLOCK_MONOTONIC
-    __u32 tid, pid, uid;
-    __u16 cpu, kind;
-    char comm[16];
+  __u64 time_ns;  // CLOCK_MONOTONIC
+  __u32 tid, pid, uid;
+  __u16 cpu, kind;
+  char comm[16];
 };
 
 struct floor_exec {
-    struct floor_header header;
-    __s32 pid, old_pid;
-    char filename[64];
+  struct floor_header header;
+  __s32 pid, old_pid;
+  char filename[64];
 };
 
 struct floor_socket {
-    struct floor_header header;
-    __u64 socket;
-    __s32 old_state, new_state;
-    __u16 source_port, destination_port, family, protocol;
-    __u32 source4, destination4;              // network byte order
-    __u32 source6[4], destination6[4];        // an IPv4 address is mapped: ::ffff:a.b.c.d
+  struct floor_header header;
+  __u64 socket;
+  __s32 old_state, new_state;
+  __u16 source_port, destination_port, family, protocol;
+  __u32 source4, destination4;        // network byte order
+  __u32 source6[4], destination6[4];  // an IPv4 address is mapped: ::ffff:a.b.c.d
 };
 
 struct floor_signal {
-    struct floor_header header;
-    __s32 number, error, code, zero;
-    __u64 handler, flags;
+  struct floor_header header;
+  __s32 number, error, code, zero;
+  __u64 handler, flags;
 };
 
 _Static_assert(sizeof(struct floor_exec) == 112, "floor_exec");
@@ -40,5 +40,5 @@ _Static_assert(sizeof(struct floor_signal) == 72, "floor_signal");
 
 // One for each kind and CPU.
 struct floor_count {
-    __u64 seen, dropped;
+  __u64 seen, dropped;
 };
