@@ -83,6 +83,10 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	if (tcp) {
 		r->body.bytes_sent = tcp->bytes_sent;
 		r->body.bytes_received = tcp->bytes_received;
+		/* The kernel counts the FIN as a byte. */
+		__u64 fin = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+		if (sk->__sk_common.skc_flags >> fin & 1 && r->body.bytes_received)
+			r->body.bytes_received--;
 		r->body.segments_sent = tcp->segs_out;
 		r->body.segments_received = tcp->segs_in;
 		r->body.retransmitted = tcp->total_retrans;
