@@ -249,6 +249,9 @@ struct in6_addr {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+enum sock_flags {
+	SOCK_DONE = 1, /* of TCP: the other side's FIN has come */
+};
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -256,6 +259,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags; /* bits of enum sock_flags */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;

@@ -11,7 +11,7 @@
 
 #include "emit.h"
 
-#define MAX_PATH_DEPTH 512 /* components and mounts on the way */
+#define MAX_PATH_DEPTH DSE_PATH_MAX /* components and mounts on the way: more than fit */
 #define MAX_NAME 256
 
 #define TMPFS_MAGIC 0x01021994

@@ -11,11 +11,12 @@ struct socket_record {
 };
 
 #define TCP_SYN_SENT 2
+#define TCP_CLOSE 7
 #define TCP_LISTEN 10
 
 /* What is noted with the socket, brought up to date; NULL when the kernel has no memory for it. */
-static __always_inline struct owner *owner_of(struct sock *sk, __u64 cookie, int new_state,
-					      __u64 now)
+static __always_inline struct owner *owner_of(struct sock *sk, __u64 cookie, int old_state,
+					      int new_state, __u64 now)
 {
 	struct owner *owner = bpf_sk_storage_get(&owners, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -30,7 +31,8 @@ static __always_inline struct owner *owner_of(struct sock *sk, __u64 cookie, int
 		owner->since_ns = 0;
 	} else if (owner->cookie == 0) {
 		owner->cookie = cookie;
-	} else if (owner->cookie != cookie) {
+	} else if (owner->cookie != cookie || (old_state == TCP_LISTEN && new_state != TCP_CLOSE)) {
+		/* A clone; those of MPTCP come with the cookie of the listening socket. */
 		owner->cookie = cookie;
 		owner->born_ns = now;
 		owner->since_ns = 0;
@@ -83,6 +85,10 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	if (tcp) {
 		r->body.bytes_sent = tcp->bytes_sent;
 		r->body.bytes_received = tcp->bytes_received;
+		/* The kernel counts the FIN as a byte. */
+		__u64 fin = bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+		if (sk->__sk_common.skc_flags >> fin & 1 && r->body.bytes_received)
+			r->body.bytes_received--;
 		r->body.segments_sent = tcp->segs_out;
 		r->body.segments_received = tcp->segs_in;
 		r->body.retransmitted = tcp->total_retrans;
@@ -94,7 +100,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 		local4 = BPF_CORE_READ((struct inet_sock *)sk, inet_saddr);
 	}
 	__u64 cookie = bpf_get_socket_cookie(sk);
-	struct owner *owner = owner_of(sk, cookie, new_state, r->header.time_ns);
+	struct owner *owner = owner_of(sk, cookie, old_state, new_state, r->header.time_ns);
 	fill_owner(&r->body, owner);
 	if (owner)
 		owner->since_ns = r->header.time_ns;

@@ -105,7 +105,7 @@ void SnapshotBuilder::append(format::Kind kind, std::uint64_t time_ns, const dse
 
 void SnapshotBuilder::add(const ProcessRow& process) {
   dse_process_snapshot body{};
-  std::string exe = redactor_.text(process.exe), cwd = process.cwd, args, env;
+  std::string exe = redactor_.text(process.exe), cwd = redactor_.text(process.cwd), args, env;
   if (!(process.task.flags & DSE_TASK_KERNEL_THREAD)) {
     std::string directory = fmt::format("/proc/{}", process.task.pid);
     std::size_t total = 0;

@@ -2,7 +2,9 @@
 // from those directed at its process; standard signals pending once, real-time signals in a queue.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <list>
 #include <optional>
 #include <unordered_map>
@@ -17,6 +19,7 @@ inline constexpr std::uint32_t kFirstRealTime = 32;  // the kernel's SIGRTMIN, o
 
 struct Sender {
   std::int32_t code = 0;
+  std::int32_t info_pid = 0;  // si_pid, where the code has one
   bool to_process = false;
   bool known = false;  // false: the kernel sent it, whoever was running
   std::uint32_t result = 0;
@@ -31,9 +34,7 @@ class PendingSignals {
   void add(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal, const Sender& sender) {
     add_to(key(sender.to_process ? pid : tid, sender.to_process), signal, sender);
     // What one thread is sent may be the end of all.
-    if (!sender.to_process &&
-        (fatal_of_thread_.size() < kMaxTargets || fatal_of_thread_.count(pid)))
-      fatal_of_thread_[pid] = {signal, sender};
+    if (!sender.to_process) note_default(pid, signal, sender);
   }
 
   // Who sent the signal that ends a process; it stays, as every thread is told.
@@ -48,14 +49,27 @@ class PendingSignals {
     return {};
   }
 
-  // The sender of a signal that is delivered now.
+  // A signal that was taken may still end the process: one that dumps core does, by the thread that took
+  // it.
+  void note_default(std::uint32_t pid, std::uint32_t signal, const Sender& sender) {
+    if (fatal_of_thread_.size() < kMaxTargets || fatal_of_thread_.count(pid))
+      fatal_of_thread_[pid] = {signal, sender};
+  }
+
+  // The sender of a signal that is delivered now, with what the receiver is told.
   std::optional<Sender> take(std::uint32_t pid, std::uint32_t tid, std::uint32_t signal,
-                             std::int32_t code) {
+                             std::int32_t code, std::int32_t info_pid) {
     for (bool to_process : {false, true}) {
       auto found = targets_.find(key(to_process ? pid : tid, to_process));
       if (found == targets_.end()) continue;
       Queue& queue = queue_of(found->second, signal);
-      if (queue.empty() || queue.front().code != code) continue;
+      // Those before it in the queue were not delivered: the process waited for them (sigwaitinfo).
+      bool found_one = queue.drop_until([&](const Sender& sender) {
+        if (signal < kFirstRealTime) return sender.code == code;
+        return sender.code == code &&
+               (sender.info_pid == info_pid || sender.info_pid == 0 || info_pid == 0);
+      });
+      if (!found_one) continue;
       Sender sender = queue.front();
       queue.pop_front();
       return sender;
@@ -76,6 +90,8 @@ class PendingSignals {
   bool empty() const { return targets_.empty(); }
 
  private:
+  static constexpr std::size_t kMaxSearch = 1024;
+
   // Mostly one long, and then it must not allocate.
   class Queue {
    public:
@@ -95,6 +111,20 @@ class PendingSignals {
       if (!has_first_) return;
       first_ = rest_.front();
       rest_.pop_front();
+    }
+    // Drops what is before the first one that is `wanted`; nothing and false if there is none.
+    template <typename Wanted>
+    bool drop_until(Wanted wanted) {
+      if (!has_first_) return false;
+      if (wanted(first_)) return true;
+      // Not for ever: a queue may be long, and hold none that is wanted.
+      auto found = rest_.begin();
+      for (std::size_t i = 0; found != rest_.end() && !wanted(*found); ++found)
+        if (++i > kMaxSearch) return false;
+      if (found == rest_.end()) return false;
+      first_ = *found;
+      rest_.erase(rest_.begin(), std::next(found));
+      return true;
     }
     void clear() {
       has_first_ = false;
@@ -132,7 +162,7 @@ class PendingSignals {
   }
 
   std::unordered_map<std::uint64_t, Target> targets_;
-  // By process: the last signal that any of its threads was sent.
+  // By process: the last signal that any of its threads was sent, or took without a handler.
   std::unordered_map<std::uint32_t, std::pair<std::uint32_t, Sender>> fatal_of_thread_;
 };
 

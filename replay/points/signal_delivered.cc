@@ -31,8 +31,8 @@ struct Columns {
   TableView generates, delivers, exits;
   Ints pid, tid, uid, ns_pid, cgroup;
   format::StringColumn comm;
-  Ints sent_signal, sent_code, group, result, target_pid, target_tid;
-  Ints signal, code, info_pid, info_uid, group_exit, deliver_flags, exit_flags;
+  Ints sent_signal, sent_code, sent_pid, group, result, target_pid, target_tid;
+  Ints signal, code, handler, info_pid, info_uid, group_exit, deliver_flags, exit_flags;
 
   static Result<Columns> open(const format::Batch& batch) {
     Columns c;
@@ -48,12 +48,14 @@ struct Columns {
     DSE_TRY_ASSIGN(c.comm, task_names(batch));
     DSE_TRY_ASSIGN(c.sent_signal, c.generates.ints("signal"));
     DSE_TRY_ASSIGN(c.sent_code, c.generates.ints("code"));
+    DSE_TRY_ASSIGN(c.sent_pid, c.generates.ints("infoPid"));
     DSE_TRY_ASSIGN(c.group, c.generates.ints("group"));
     DSE_TRY_ASSIGN(c.result, c.generates.ints("result"));
     DSE_TRY_ASSIGN(c.target_pid, c.generates.ints("targetPid"));
     DSE_TRY_ASSIGN(c.target_tid, c.generates.ints("targetTid"));
     DSE_TRY_ASSIGN(c.signal, c.delivers.ints("signal"));
     DSE_TRY_ASSIGN(c.code, c.delivers.ints("code"));
+    DSE_TRY_ASSIGN(c.handler, c.delivers.ints("handler"));
     DSE_TRY_ASSIGN(c.info_pid, c.delivers.ints("infoPid"));
     DSE_TRY_ASSIGN(c.info_uid, c.delivers.ints("infoUid"));
     DSE_TRY_ASSIGN(c.group_exit, c.delivers.ints("groupExit"));
@@ -190,6 +192,7 @@ class SignalDelivered final : public ObservationPoint {
     std::uint64_t task = c.generates.task[row];
     Sender sender;
     sender.code = static_cast<std::int32_t>(c.sent_code[row]);
+    sender.info_pid = static_cast<std::int32_t>(c.sent_pid[row]);
     sender.to_process = c.group[row] != 0;
     sender.result = static_cast<std::uint32_t>(c.result[row]);
     sender.known = sent_by_process(sender.code, static_cast<int>(c.sent_signal[row]) == child);
@@ -230,7 +233,10 @@ class SignalDelivered final : public ObservationPoint {
         joined.source[row] = "kernel";
       return;
     }
-    if (auto sender = pending_.take(pid, tid, signal, code)) {
+    auto info_pid = static_cast<std::int32_t>(c.info_pid[row]);
+    if (auto sender = pending_.take(pid, tid, signal, code, info_pid)) {
+      constexpr std::uint64_t kDefault = 0;  // SIG_DFL
+      if (c.handler[row] == kDefault) pending_.note_default(pid, signal, *sender);
       set_sender(*sender, "generate", row, state, out, joined);
       return;
     }

@@ -33,6 +33,7 @@ class SignalGenerated final : public ObservationPoint {
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
     if (field.name == "sig.target.name" || field.name == "sig.target.container")
       return target(field.name == "sig.target.name", events, out);
+    if (field.name == "evt.self") return is_self(events, out);
     if (field.name.starts_with("sig.sender.")) return sender(field.name, events, out);
     if (field.name == "sig.directed") {
       DSE_TRY_ASSIGN(EventColumn group, events.source_column("group"));
@@ -67,6 +68,20 @@ class SignalGenerated final : public ObservationPoint {
       }
     }
     out.texts = texts;
+    return {};
+  }
+
+  // What the kernel sends, it sends in whatever task an interrupt was in: the recorder's as well.
+  static Status is_self(const EventBatch& events, EventColumn& out) {
+    EventColumn sender_pid;
+    DSE_TRY(sender("sig.sender.pid", events, sender_pid));
+    DSE_TRY_ASSIGN(EventColumn target, events.source_column("targetPid"));
+    std::uint64_t recorder = events.state().info().recorder_pid;
+    auto& flags = events.own_numbers(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i)
+      flags[i] = recorder != 0 && (sender_pid.missing(i) ? target.numbers[target.slot(i)]
+                                                         : sender_pid.numbers[i]) == recorder;
+    out.numbers = flags;
     return {};
   }
 

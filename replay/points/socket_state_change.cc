@@ -77,6 +77,7 @@ class SocketStateChange final : public ObservationPoint {
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
     DSE_TRY_ASSIGN(TableView sockets, TableView::open(events.batch(), DSE_SOCKET_STATE));
     if (sockets.rows() == 0) return {};
+    if (field.name == "evt.self") return is_self(sockets, events, out);
     if (field.name.starts_with("sock.owner.")) return owner(field.name, sockets, events, out);
     if (field.name == "sock.age" || field.name == "sock.oldstate_duration")
       return since(field.name == "sock.age" ? "born" : "since", sockets, events, out);
@@ -183,6 +184,19 @@ class SocketStateChange final : public ObservationPoint {
     } else {
       out.texts = texts;
     }
+    return {};
+  }
+
+  // A packet that comes in while the recorder runs is none of its doing: the owner counts. The recorder
+  // itself has no such sockets.
+  static Status is_self(const TableView& sockets, const EventBatch& events, EventColumn& out) {
+    if (events.state().info().abi_version < 2) return {};
+    DSE_TRY_ASSIGN(auto pid, sockets.ints("ownerPid"));
+    std::uint64_t recorder = events.state().info().recorder_pid;
+    auto& flags = events.own_numbers(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i)
+      flags[i] = recorder != 0 && pid[i] == recorder;
+    out.numbers = flags;
     return {};
   }
 
