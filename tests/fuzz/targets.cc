@@ -75,15 +75,15 @@ void records(std::string_view bytes) {
     auto step = reader.next();
     if (!step || step->what == Step::What::end) break;
     if (step->what != Step::What::batch) continue;
-    for (unsigned abi_version : {0u, 1u, unsigned{reader.info().abi_version}}) {
-      std::size_t count = 0;
-      auto status = step->batch->for_each_record(
-          abi_version, [&](std::span<const std::byte>) -> dse::Status {
-            if (++count > 4 * kMaxEvents) return dse::Error(dse::ErrorCode::damaged, "enough");
-            return {};
-          });
-      if (status && count != step->batch->count()) fail("a batch with too few records");
-    }
+    // Each layout in its turn; all of them for each batch would only cost time.
+    unsigned abi_version = step->batch->count() % (DSE_ABI_VERSION + 1);
+    std::size_t count = 0;
+    auto status = step->batch->for_each_record(
+        abi_version, [&](std::span<const std::byte>) -> dse::Status {
+          if (++count > 4 * kMaxEvents) return dse::Error(dse::ErrorCode::damaged, "enough");
+          return {};
+        });
+    if (status && count != step->batch->count()) fail("a batch with too few records");
   }
 }
 

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 3, QUEUED = 5 };  // THREADS: beside the main one
+enum { THREADS = 3, QUEUED = 5, TIMES = 5 };  // THREADS: beside the main one
 
 static const char *noop;
 
@@ -165,26 +165,28 @@ static void within_a_process(void) {
 
 static void from_the_kernel(void) {
     struct itimerval soon = {.it_value = {.tv_usec = 1000}};
-    check(!setitimer(ITIMER_REAL, &soon, NULL), "setitimer");  // what alarm() does, and sooner
-    print_handled("alarm", "process", 0, 0, false, next_report());
+    for (int i = 0; i < TIMES; i++) {
+        check(!setitimer(ITIMER_REAL, &soon, NULL), "setitimer");  // what alarm() does, and sooner
+        print_handled("alarm", "process", 0, 0, false, next_report());
+    }
 
     struct itimerspec once = {.it_value = {.tv_nsec = 1000000}};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
-                             .sigev_signo = SIGRTMIN + 1,
-                             .sigev_value = {.sival_int = 4711}};
-    timer_t timer;
-    check(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
-    check(!timer_settime(timer, 0, &once, NULL), "timer_settime");
-    print_handled("timer", "process", 0, 0, true, next_report());
-    timer_delete(timer);
-
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event._sigev_un._tid = gettid();
-    event.sigev_value.sival_int = -4711;
-    check(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
-    check(!timer_settime(timer, 0, &once, NULL), "timer_settime");
-    print_handled("thread_timer", "thread", 0, 0, true, next_report());
-    timer_delete(timer);
+                             .sigev_signo = SIGRTMIN + 1};
+    for (int i = 0; i < 2 * TIMES; i++) {
+        bool to_thread = i >= TIMES;
+        timer_t timer;
+        if (to_thread) {
+            event.sigev_notify = SIGEV_THREAD_ID;
+            event._sigev_un._tid = gettid();
+        }
+        event.sigev_value.sival_int = to_thread ? -4711 - i : 4711 + i;
+        check(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
+        check(!timer_settime(timer, 0, &once, NULL), "timer_settime");
+        print_handled(to_thread ? "thread_timer" : "timer", to_thread ? "thread" : "process", 0, 0,
+                      true, next_report());
+        timer_delete(timer);
+    }
 }
 
 static sigjmp_buf after_the_fault;
@@ -268,9 +270,8 @@ static void queued(void) {
     // The handler blocks the signal while it runs, so the next one is taken after it.
     for (int i = 0; i < QUEUED; i++) {
         struct report seen = next_report();
-        int nth = i;
         check(seen.value == 100 + i, "out of order");
-        print_handled("queued", "process", senders[nth], senders[nth], true, seen);
+        print_handled("queued", "process", senders[i], senders[i], true, seen);
     }
     check(!kill(receiver, SIGKILL), "kill");
     await(receiver, SIGKILL);
