@@ -201,17 +201,20 @@ std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, form
 
 bool Printer::report_completeness(const std::vector<format::Loss>& losses) const {
   constexpr std::size_t kShown = 10;
-  if (std::uint64_t hidden = session_->hidden_self(); hidden && !options_.quiet)
-    say(fmt::format("{} events of the recorder's own are not shown (--self)", human_count(hidden)));
+  std::string self;
+  if (std::uint64_t hidden = session_->hidden_self())
+    self = fmt::format("{} event{} of the recorder's own left out (--self)", human_count(hidden),
+                       hidden == 1 ? "" : "s");
   if (losses.empty()) {
-    if (!options_.quiet)
-      say(options_.limit && printed_ >= options_.limit
-              ? "complete as far as it goes: nothing of it was lost"
-              : "complete: nothing of it was lost");
+    // What could not be read is no less missing; the notes have told of it.
+    if (options_.quiet || !session_->source().notes().empty()) return true;
+    bool limited = options_.limit && printed_ >= options_.limit;
+    say(fmt::format("complete{}: nothing of it was lost{}{}", limited ? " as far as it goes" : "",
+                    self.empty() ? "" : "; ", self));
     return true;
   }
-  say("incomplete: " + human_count(total(losses)) +
-      " records that it is made of were lost while recording:");
+  say("incomplete: of the records that it is made of, the recorder lost " +
+      human_count(total(losses)) + ":");
   for (const std::string& line : describe_losses(losses)) say("  " + line);
   const auto& gaps = session_->gaps();
   for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i)
@@ -221,6 +224,7 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
                     gap_time(gaps[i].until_ns)));
   if (gaps.size() > kShown)
     say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
+  if (!self.empty() && !options_.quiet) say(self);
   return false;
 }
 

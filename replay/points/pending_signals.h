@@ -2,7 +2,6 @@
 // from those directed at its process; standard signals pending once, real-time signals in a queue.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <list>

@@ -18,6 +18,9 @@ SCHEMA = os.environ.get("DSE_SCHEMA", "")
 PATIENCE = 60  # seconds; what takes longer hangs
 OK, NEGATIVE, USAGE, LOSS, DAMAGED, PRIVILEGE, IO = range(7)
 
+# The recorder's own account, on top of what the kernel side saw.
+OWN_KINDS = {"clock_sample", "observer_sample", "program_sample", "container_metadata"}
+
 # Room for whatever else the host does while a test demands that nothing is lost.
 ROOMY = ["--buffer", "16MiB"]
 

@@ -107,7 +107,7 @@ class Losses(live.Case):
 
         # The records on both sides of a gap are there, at just these times.
         times = collections.defaultdict(set)
-        for event in self.replay(recorder.path, "--point", "SignalDelivered"):
+        for event in self.replay(recorder.path, "--point", "SignalDelivered", "--self"):
             times[field(event, "evt.cpu")].add(field(event, "evt.time"))
         for gap in info["gaps"]:
             if gap["kind"] != "signal_deliver":
@@ -125,7 +125,7 @@ class Losses(live.Case):
         self.assertEqual(live.dse("replay", recorder.path, "-o", "json").code, OK)
         result = live.dse("replay", recorder.path, "-o", "json", "--fail-on-loss")
         self.assertEqual(result.code, LOSS)
-        self.assertRegex(result.err, r"\Adse: [^\n]*lost [\d,]+ records")
+        self.assertRegex(result.err, r"\Adse: incomplete: [^\n]*lost [\d,]+:\n")
 
     def test_fail_on_loss_without_a_loss(self):
         recorder = self.recorder("c", *live.ROOMY, "--fail-on-loss")
