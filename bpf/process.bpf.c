@@ -272,17 +272,26 @@ static __always_inline int exec_failed(long error, const char *filename,
 }
 
 #define AT_FDCWD -100
+#define ERESTARTSYS 512
+#define ERESTART_RESTARTBLOCK 516
+
+/* A signal may make the kernel begin anew, which the caller does not see. */
+static __always_inline bool has_failed(long ret)
+{
+	return ret < 0 && !(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK);
+}
 
 /*
  * The arguments are where the caller has them. What succeeds is not seen here: the thread has a new
  * program then, and perhaps a new id.
  */
+#ifdef SYSCALL_ARGS_0
 SEC("tracepoint/syscalls/sys_exit_execve")
 int process_exec_fail(struct syscall_trace_exit *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (ctx->ret >= 0)
+	if (!has_failed(ctx->ret))
 		return 0;
 	return exec_failed(-ctx->ret, (void *)SYSCALL_ARGS_0(regs), (void *)SYSCALL_ARGS_1(regs),
 			   AT_FDCWD, 0);
@@ -293,44 +302,68 @@ int process_exec_fail_at(struct syscall_trace_exit *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	if (ctx->ret >= 0)
+	if (!has_failed(ctx->ret))
 		return 0;
 	return exec_failed(-ctx->ret, (void *)SYSCALL_ARGS_1(regs), (void *)SYSCALL_ARGS_2(regs),
 			   SYSCALL_ARGS_0(regs), SYSCALL_ARGS_4(regs));
 }
+#endif
 
 struct exit_record {
 	struct dse_header header;
 	struct dse_process_exit body;
 };
 
-#define MAX_ANCESTORS 32
+#define MAX_ANCESTORS 4096
+
+struct reaper_walk {
+	struct task_struct *parent;
+	struct task_struct *init;
+	unsigned int level; /* of the pid namespace */
+	__u32 reaper;
+};
+
+static long look_at_ancestor(__u32 index, void *context)
+{
+	struct reaper_walk *walk = context;
+	struct task_struct *child = walk->parent, *init = walk->init;
+	struct task_struct *parent = BPF_CORE_READ(child, real_parent);
+
+	/* Not past the namespace's init, nor out of the namespace. */
+	if (!parent || parent == init || parent == child ||
+	    BPF_CORE_READ(parent, thread_pid, level) != walk->level) {
+		walk->reaper = BPF_CORE_READ(init, tgid);
+		return 1;
+	}
+	walk->parent = parent;
+	struct signal_struct *signal = BPF_CORE_READ(parent, signal);
+	if (!BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper) ||
+	    BPF_CORE_READ(signal, live.counter) == 0)
+		return 0;
+	walk->reaper = BPF_CORE_READ(parent, tgid);
+	return 1;
+}
 
 /* Who inherits the children of a process that ends, as find_new_reaper() in kernel/exit.c chooses. */
 static __always_inline __u32 find_reaper(struct task_struct *task)
 {
-	struct task_struct *init = NULL, *parent = task;
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	unsigned int level = BPF_CORE_READ(pid, level);
+	struct reaper_walk walk = {.parent = task, .level = BPF_CORE_READ(pid, level)};
 	struct pid_namespace *ns = NULL;
 	void *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-		     level * bpf_core_type_size(struct upid);
+		     walk.level * bpf_core_type_size(struct upid);
 
 	bpf_probe_read_kernel(&ns, sizeof(ns), upid + bpf_core_field_offset(struct upid, ns));
-	init = BPF_CORE_READ(ns, child_reaper);
-	if (BPF_CORE_READ_BITFIELD_PROBED(task->signal, has_child_subreaper)) {
-		for (int i = 0; i < MAX_ANCESTORS; i++) {
-			parent = BPF_CORE_READ(parent, real_parent);
-			/* Not past the namespace's init, nor out of the namespace. */
-			if (!parent || parent == init ||
-			    BPF_CORE_READ(parent, thread_pid, level) != level)
-				break;
-			struct signal_struct *signal = BPF_CORE_READ(parent, signal);
-			if (BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper))
-				return BPF_CORE_READ(parent, tgid);
-		}
-	}
-	return BPF_CORE_READ(init, tgid);
+	struct task_struct *init = BPF_CORE_READ(ns, child_reaper);
+	__u32 init_pid = BPF_CORE_READ(init, tgid);
+
+	if (init_pid == (__u32)task->tgid)
+		return 0; /* the namespace ends, and all in it */
+	if (!BPF_CORE_READ_BITFIELD_PROBED(task->signal, has_child_subreaper))
+		return init_pid;
+	walk.init = init;
+	bpf_loop(MAX_ANCESTORS, look_at_ancestor, &walk, 0);
+	return walk.reaper;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -8,9 +8,8 @@
 
 #define SI_USER 0
 #define SI_KERNEL 0x80
-#define SI_QUEUE -1
 #define SI_TIMER -2
-#define SI_MESGQ -3
+#define SI_SIGIO -5
 #define SI_TKILL -6
 #define SIGCHLD 17 /* on every architecture that has BPF JIT except mips, alpha, sparc, parisc */
 
@@ -42,12 +41,13 @@ static __always_inline struct siginfo_facts read_siginfo(int sig, struct kernel_
 	}
 	facts.error = info->si_errno;
 	facts.code = info->si_code;
-	if (facts.code == SI_USER || facts.code == SI_QUEUE || facts.code == SI_MESGQ ||
-	    facts.code == SI_TKILL || sig == SIGCHLD) {
+	/* User space may take any negative code; the kernel keeps these otherwise. */
+	bool queued = facts.code < 0 && facts.code != SI_TIMER && facts.code != SI_SIGIO;
+	if (facts.code == SI_USER || queued || sig == SIGCHLD) {
 		facts.pid = info->_sifields._kill._pid;
 		facts.uid = info->_sifields._kill._uid;
 	}
-	if (facts.code == SI_QUEUE || facts.code == SI_MESGQ)
+	if (queued && facts.code != SI_TKILL)
 		facts.value = (__u64)info->_sifields._rt._sigval.sival_ptr;
 	else if (facts.code == SI_TIMER)
 		facts.value = (__u64)info->_sifields._timer._sigval.sival_ptr;

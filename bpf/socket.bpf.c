@@ -12,6 +12,7 @@ struct socket_record {
 
 #define TCP_SYN_SENT 2
 #define TCP_CLOSE 7
+#define TCP_SYN_RECV 3
 #define TCP_LISTEN 10
 
 /* What is noted with the socket, brought up to date; NULL when the kernel has no memory for it. */
@@ -23,14 +24,21 @@ static __always_inline struct owner *owner_of(struct sock *sk, __u64 cookie, int
 	if (!owner)
 		return NULL;
 	if (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN) {
-		/* In the system call of the one who asks for it. */
-		set_owner(owner, bpf_get_current_task_btf(),
-			  new_state == TCP_LISTEN ? DSE_OWNER_LISTEN : DSE_OWNER_CONNECT);
+		/*
+		 * In the system call of the one who asks for it; but for the further subflows of
+		 * MPTCP, which the kernel connects by itself.
+		 */
+		struct task_struct *task = bpf_get_current_task_btf();
+		if (!(task->flags & PF_KTHREAD))
+			set_owner(owner, task,
+				  new_state == TCP_LISTEN ? DSE_OWNER_LISTEN : DSE_OWNER_CONNECT);
 		owner->cookie = cookie;
 		owner->born_ns = now;
 		owner->since_ns = 0;
 	} else if (owner->cookie == 0) {
 		owner->cookie = cookie;
+		if (new_state == TCP_SYN_RECV) /* of a listening socket that no one is known to own */
+			owner->born_ns = now;
 	} else if (owner->cookie != cookie || (old_state == TCP_LISTEN && new_state != TCP_CLOSE)) {
 		/* A clone; those of MPTCP come with the cookie of the listening socket. */
 		owner->cookie = cookie;

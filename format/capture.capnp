@@ -530,6 +530,7 @@ const eventFields :List(FieldSpec) = [
   (name = "proc.is_script", type = flag, points = ["ProcessExecuted"], doc = "a script was executed: proc.filename; the executable interprets it"),
   (name = "proc.interp", type = text, from = "interp", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "interpreter as the script names it"),
   (name = "proc.cwd", type = text, from = "cwd", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "working directory, full path"),
+  (name = "proc.paths_cut", type = flag, points = ["ProcessExecuted"], doc = "exepath or cwd was longer than what is kept, and lacks its beginning"),
   (name = "proc.env", type = list, from = "env", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "variables of the environment that the recorder was allowed to keep, KEY=VALUE"),
   (name = "proc.tty", type = text, points = ["ProcessExecuted"], doc = "controlling terminal"),
   (name = "proc.sid", type = number, from = "session", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "session id"),

@@ -149,10 +149,18 @@ constexpr const char* kContainerdRoots[] = {"run/containerd", "run/k3s/container
 // Of containers/storage: Podman and CRI-O write to one, the other, or both.
 constexpr const char* kStorageRoots[] = {"run/containers/storage", "var/lib/containers/storage"};
 
+// Bytes of files that one lookup reads. Their number may be up to users.
+constexpr std::size_t kMaxLookupBytes = std::size_t{16} << 20;
+
 class Lookup {
  public:
-  Lookup(const std::string& path, Candidate wanted, const MetadataPlaces& places, RuntimeApi& api)
-      : path_(path), wanted_(std::move(wanted)), root_(places.root), api_(api) {
+  Lookup(const std::string& path, Candidate wanted, const MetadataPlaces& places, RuntimeApi& api,
+         bool all_states)
+      : path_(path),
+        wanted_(std::move(wanted)),
+        root_(places.root),
+        api_(api),
+        all_states_(all_states) {
     if (!root_.ends_with('/')) root_ += '/';
     if (const auto user = find_user(path); !user.empty()) {
       home_ = root_ + "run/user/" + std::string(user) + "/";
@@ -174,6 +182,14 @@ class Lookup {
   }
 
  private:
+  // A file; none once the lookup has read enough, or is to end.
+  std::optional<std::string> read(const std::string& path) {
+    if (bytes_read_ > kMaxLookupBytes || api_.cancelled()) return {};
+    auto text = read_file(path);
+    if (text) bytes_read_ += text->size();
+    return text;
+  }
+
   bool is_complete() const { return !found_.name.empty() && !found_.image.empty(); }
 
   void add(const ContainerMetadata& facts, const char* source) {
@@ -195,12 +211,12 @@ class Lookup {
   }
 
   bool look_at_runc(const std::string& directory) {
-    const auto text = read_file(directory + "/state.json");
+    const auto text = read(directory + "/state.json");
     return text && add_state(parse_runc_state(*text, path_), "runc state");
   }
 
   bool look_at_crun(const std::string& directory) {
-    const auto text = read_file(directory + "/status");
+    const auto text = read(directory + "/status");
     const auto id = last_component(directory);
     return text && add_state(parse_crun_status(*text, id, path_), "crun state");
   }
@@ -209,7 +225,7 @@ class Lookup {
   template <typename Look>
   bool look_at_root(const std::string& root, Look look) {
     if (look(root + "/" + wanted_.id)) return true;
-    if (wanted_.is_hex) return false;
+    if (wanted_.is_hex || !all_states_) return false;
     for (const std::string& id : list_directory(root)) {
       if (id != wanted_.id && look(fmt::format("{}/{}", root, id))) return true;
     }
@@ -236,7 +252,7 @@ class Lookup {
   }
 
   bool look_at_bundle(const std::string& directory) {
-    const auto text = read_file(directory + "/config.json");
+    const auto text = read(directory + "/config.json");
     const auto facts = text ? parse_oci_bundle(*text) : std::nullopt;
     if (facts) add(*facts, "oci bundle");
     return facts.has_value();
@@ -258,7 +274,7 @@ class Lookup {
   }
 
   void look_at_docker() {
-    const auto text = read_file(root_ + "var/lib/docker/containers/" + wanted_.id +
+    const auto text = read(root_ + "var/lib/docker/containers/" + wanted_.id +
                                 "/config.v2.json");
     const auto facts = text ? parse_docker_container(*text, wanted_.id) : std::nullopt;
     if (facts) add(*facts, "docker state");
@@ -267,7 +283,7 @@ class Lookup {
   void look_at_storage() {
     for (const std::string& storage : storages()) {
       for (const char* file : {"containers.json", "volatile-containers.json"}) {
-        const auto text = read_file(storage + "/overlay-containers/" + file);
+        const auto text = read(storage + "/overlay-containers/" + file);
         const auto facts = text ? parse_containers_storage(*text, wanted_.id) : std::nullopt;
         if (facts) return add(*facts, "containers storage");
       }
@@ -308,6 +324,8 @@ class Lookup {
   std::string root_;  // ends with '/'
   std::string home_;  // the same of the cgroup's user; empty: of no user
   RuntimeApi& api_;
+  bool all_states_;
+  std::size_t bytes_read_ = 0;
   std::string bundle_;
   ContainerMetadata found_;
 };
@@ -320,10 +338,10 @@ bool may_be_container(std::string_view cgroup_path) {
 
 std::optional<ContainerMetadata> read_container_metadata(const std::string& cgroup_path,
                                                          const MetadataPlaces& places,
-                                                         RuntimeApi& api) {
+                                                         RuntimeApi& api, bool all_states) {
   auto wanted = find_candidate(cgroup_path);
   if (!wanted) return {};
-  return Lookup(cgroup_path, std::move(*wanted), places, api).run();
+  return Lookup(cgroup_path, std::move(*wanted), places, api, all_states).run();
 }
 
 }  // namespace dse::record

@@ -69,10 +69,12 @@ bool may_be_container(std::string_view cgroup_path);
 // needs a runtime's state that names exactly this cgroup. The sockets are asked only where the
 // files lack the name or the image, and about Podman's containers, whose labels no file has.
 //
+// Without `all_states` only states in a directory called as the cgroup are looked at.
+//
 // Costs no system call if !may_be_container(). Blocks for files, and for `api` as long as that lets
 // it. Files and answers are not trusted: they are bounded and only parsed.
 std::optional<ContainerMetadata> read_container_metadata(const std::string& cgroup_path,
                                                          const MetadataPlaces& places,
-                                                         RuntimeApi& api);
+                                                         RuntimeApi& api, bool all_states = true);
 
 }  // namespace dse::record

@@ -24,6 +24,7 @@
 
 #include "format/file.h"
 #include "record/host.h"
+#include "record/programs.h"
 
 namespace dse::record {
 namespace {
@@ -136,6 +137,7 @@ class Examination {
   void tracepoints();
   void iterators();
   void failed_execs();
+  void load_all();
   void statistics();
   void snapshot();
   void pid_namespace();
@@ -286,7 +288,7 @@ void Examination::program() {
                   "in a container, run it privileged"
                 : "a kernel with CONFIG_BPF_EVENTS=y and CONFIG_BPF_JIT=y");
   else
-    ok("programs", "BTF-typed tracepoints (tp_btf) load");
+    load_all();
 }
 
 void Examination::tracepoints() {
@@ -331,6 +333,20 @@ void Examination::failed_execs() {
          "mount -t tracefs tracefs /sys/kernel/tracing; the kernel needs CONFIG_FTRACE_SYSCALLS=y");
 }
 
+// Whether this kernel's verifier takes the programs that record.
+void Examination::load_all() {
+  ProgramOptions options;
+  options.kinds = format::kAllKinds;
+  options.ring_bytes = 4096;
+  options.watermark_bytes = 1024;
+  auto loaded = Programs::load(options);
+  if (loaded)
+    ok("programs", "all load (BTF-typed tracepoints and iterators)");
+  else
+    missing("programs", loaded.error().message(),
+            "this is not your fault: please report it with the kernel's release");
+}
+
 void Examination::statistics() {
   FileHandle on(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (on.get() >= 0)
@@ -346,7 +362,7 @@ void Examination::snapshot() {
   else
     warn("snapshot",
          "without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH /proc hides part of others' processes",
-         "executables of processes that existed before the recording",
+         "arguments and environments of others' processes that existed before the recording",
          "run as root, or with these too");
 }
 

@@ -117,6 +117,13 @@ format::CaptureId random_capture_id() {
   return id;
 }
 
+std::uint64_t peak_memory_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+  return 0;
+}
+
 std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std::uint64_t seq,
                                    const dse_task& task, std::span<const std::byte> body) {
   dse_header header{};

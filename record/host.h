@@ -35,6 +35,9 @@ CgroupHierarchy find_cgroup_hierarchy();
 void describe_host(format::SegmentInfo& info);
 format::CaptureId random_capture_id();
 
+// Most memory that this process ever had resident, bytes. Not of getrusage(2), whose figure survives exec.
+std::uint64_t peak_memory_bytes();
+
 // A record that the recorder itself writes: `body` behind a header with `task`.
 std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std::uint64_t seq,
                                    const dse_task& task, std::span<const std::byte> body);

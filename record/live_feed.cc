@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <set>
 #include <unordered_set>
 
 #include "record/proc.h"
@@ -54,6 +55,7 @@ void pause(std::uint64_t ns) {
 Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   std::unique_ptr<LiveFeed> feed(new LiveFeed);
   feed->options_ = options;
+  if (options.redactor.redacts()) feed->names_.emplace(feed->options_.redactor);
   if (!options.failed_execs) feed->options_.kinds &= ~format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   feed->hierarchy_ = find_cgroup_hierarchy();
 
@@ -164,10 +166,18 @@ void LiveFeed::append(std::span<const std::byte> record) {
   if (rows_->empty()) rows_since_ = boot_time_ns();
   std::uint16_t kind;
   std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
-  if (needs_rewrite(kind, options_.redactor))
+  if (names_) {
+    if (needs_rewrite(kind, options_.redactor))
+      kept_ = rewrite(record, options_.redactor);
+    else
+      kept_.assign(record.begin(), record.end());
+    names_->apply_to_record(kept_);
+    rows_->append(kept_, streams_);
+  } else if (needs_rewrite(kind, options_.redactor)) {
     rows_->append(rewrite(record, options_.redactor), streams_);
-  else
+  } else {
     rows_->append(record, streams_);
+  }
   ++appended_;
   if (metadata_reader_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
     note_cgroup(record);
@@ -187,15 +197,22 @@ void LiveFeed::note_cgroup(std::span<const std::byte> record) {
   if (fixed.header.kind == DSE_CGROUP_RMDIR)
     metadata_.erase(path);
   else
-    metadata_reader_->request(std::move(path));
+    request_metadata(path);
+}
+
+void LiveFeed::request_metadata(const std::string& cgroup_path) {
+  if (!may_be_container(cgroup_path)) return;
+  metadata_[cgroup_path];
+  metadata_reader_->request(cgroup_path);
 }
 
 void LiveFeed::take_metadata() {
   if (!metadata_reader_ || detached_) return;
   for (const ContainerMetadata& found : metadata_reader_->take()) {
-    std::vector<std::byte> record = metadata_record(found, metadata_seq_++);
-    append_own(record);
-    metadata_[found.cgroup_path] = std::move(record);
+    auto cgroup = metadata_.find(found.cgroup_path);
+    if (cgroup == metadata_.end()) continue;  // it has gone meanwhile
+    cgroup->second = metadata_record(found, options_.redactor, metadata_seq_++);
+    append_own(cgroup->second);
   }
 }
 
@@ -337,15 +354,16 @@ void LiveFeed::drain_into_ready() {
 // Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
 // Younger processes than `before` are not hidden: their fork is in the stream.
 void LiveFeed::add_hidden_processes(std::vector<ProcessRow>& processes,
-                                    std::uint64_t before) const {
+                                    std::uint64_t before,
+                                    const std::function<void()>& meanwhile) const {
   constexpr std::uint64_t kClockTick = 10'000'000;  // how fine /proc tells when a process started
   std::unordered_set<std::uint32_t> known;
   for (const ProcessRow& process : processes) known.insert(process.task.pid);
-  for (std::uint32_t pid : list_proc())
-    if (!known.count(pid))
-      if (auto process = read_proc_process(pid, hierarchy_);
-          process && process->task.start_time_ns + kClockTick < before)
-        processes.push_back(std::move(*process));
+  for (std::uint32_t pid : list_proc()) {
+    if (known.count(pid) || read_proc_start_time(pid) + kClockTick >= before) continue;
+    if (auto process = read_proc_process(pid, hierarchy_)) processes.push_back(std::move(*process));
+    meanwhile();
+  }
 }
 
 Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
@@ -355,10 +373,10 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   auto& snapshot = beginning.snapshot;
   snapshot.span.begin_streams = programs_->positions();
   snapshot.span.begin_time = boot_time_ns();
-  DSE_TRY_ASSIGN(auto processes, programs_->processes());
-  add_hidden_processes(processes, snapshot.span.begin_time);
-  format::StreamTable streams;
   auto meanwhile = [&] { drain_into_ready(); };
+  DSE_TRY_ASSIGN(auto processes, programs_->processes(meanwhile));
+  add_hidden_processes(processes, snapshot.span.begin_time, meanwhile);
+  format::StreamTable streams;
   SnapshotBuilder builder(snapshot.rows, streams, options_.redactor,
                           {options_.max_args, options_.redactor.keeps_env() ? kMaxEnv : 0},
                           meanwhile);
@@ -368,12 +386,16 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
     for (const dse_socket_snapshot& socket : sockets) builder.add(socket);
   }
   for (const ProcessRow& process : processes) builder.add(process);
-  bool first = !cgroups_listed_;
-  cgroups_listed_ = true;
+  std::set<std::string> there;
   builder.add_cgroups(hierarchy_, [&](const std::string& path) {
-    if (metadata_reader_ && first) metadata_reader_->request(path);
+    if (!metadata_reader_ || !may_be_container(path)) return;
+    there.insert(path);
+    if (!metadata_.count(path)) request_metadata(path);
   });
-  for (const auto& [path, record] : metadata_) builder.add_record(record);
+  // What is not there has gone without a record.
+  std::erase_if(metadata_, [&](const auto& known) { return !there.count(known.first); });
+  for (const auto& [path, record] : metadata_)
+    if (!record.empty()) builder.add_record(record);
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 

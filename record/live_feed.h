@@ -20,6 +20,7 @@
 #include "record/observer.h"
 #include "record/programs.h"
 #include "record/redact.h"
+#include "record/rewrite.h"
 
 namespace dse::record {
 
@@ -95,12 +96,14 @@ class LiveFeed {
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
   void note_cgroup(std::span<const std::byte> record);
+  void request_metadata(const std::string& cgroup_path);
   void take_metadata();
   void finish_observing();
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
   void sample_clock(std::uint64_t now);
-  void add_hidden_processes(std::vector<ProcessRow>& processes, std::uint64_t before) const;
+  void add_hidden_processes(std::vector<ProcessRow>& processes, std::uint64_t before,
+                            const std::function<void()>& meanwhile) const;
   static void complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
                                 const format::Rows& rows);
   bool batch_is_due(std::uint64_t now) const;
@@ -118,11 +121,12 @@ class LiveFeed {
   std::optional<Observer> observer_;
   std::function<Written()> written_;
   std::optional<MetadataReader> metadata_reader_;
-  std::map<std::string, std::vector<std::byte>>
-      metadata_;  // records by cgroup path, while that is there
+  // By path, cgroups that may be containers' and are there: what is known of them, as a record.
+  std::map<std::string, std::vector<std::byte>> metadata_;
+  std::optional<NameRedactor> names_;
+  std::vector<std::byte> kept_;  // the record at hand, without what must not be kept
   std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
-  bool cgroups_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
   std::uint64_t own_records_ = 0;  // others
   bool detached_ = false;

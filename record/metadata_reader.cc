@@ -29,10 +29,10 @@ void raise(int event_fd) {
 
 // What was found, if anything. Out of memory is nothing, too: the recording goes on without it.
 std::list<ContainerMetadata> read_safely(const std::string& path, const MetadataPlaces& places,
-                                         RuntimeApi& api) {
+                                         RuntimeApi& api, bool all_states) {
   std::list<ContainerMetadata> out;
   try {
-    if (auto found = read_container_metadata(path, places, api)) out.push_back(std::move(*found));
+    if (auto found = read_container_metadata(path, places, api, all_states)) out.push_back(std::move(*found));
   } catch (const std::exception&) {
     out.clear();
   }
@@ -111,7 +111,10 @@ void MetadataReader::run() {
     Wanted& wanted = node.mapped();
 
     lock.unlock();
-    auto found = read_safely(wanted.path, places_, api);
+    // Most cgroups are no container's: to look at the states of all containers for them is for later,
+    // and not for each attempt.
+    bool all_states = wanted.attempt == 2 || wanted.attempt == std::size(kPauses);
+    auto found = read_safely(wanted.path, places_, api, all_states);
     lock.lock();
 
     if (found.empty() && wanted.attempt < std::size(kPauses)) {

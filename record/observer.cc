@@ -74,7 +74,7 @@ void Observer::sample(std::uint64_t records, const Written& written, const Appen
   body.user_ns = ns(usage.ru_utime);
   body.system_ns = ns(usage.ru_stime);
   body.rss_bytes = resident_bytes();
-  body.peak_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  body.peak_rss_bytes = peak_memory_bytes();
   body.minor_faults = static_cast<std::uint64_t>(usage.ru_minflt);
   body.major_faults = static_cast<std::uint64_t>(usage.ru_majflt);
   body.voluntary_switches = static_cast<std::uint64_t>(usage.ru_nvcsw);

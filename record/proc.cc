@@ -96,6 +96,7 @@ void read_executable(const std::string& directory, ProcessRow& row) {
   struct stat status;
   row.exe = read_link(directory + "/exe");
   row.cwd = read_link(directory + "/cwd");
+  if (row.cwd.ends_with(kDeleted)) row.cwd.resize(row.cwd.size() - kDeleted.size());
   if (::stat((directory + "/exe").c_str(), &status) != 0) return;
   row.facts.ino = status.st_ino;
   row.facts.dev = major(status.st_dev) << 20 | minor(status.st_dev);
@@ -107,7 +108,34 @@ void read_executable(const std::string& directory, ProcessRow& row) {
     row.exe.resize(row.exe.size() - kDeleted.size());
 }
 
+struct Stat {
+  std::uint32_t session = 0, tty = 0;
+  std::uint64_t start_time_ns = ~std::uint64_t{0};
+};
+
+// Of /proc/PID/stat, counted from behind the name, which may hold anything: fields 6 (session), 7 (tty),
+// 22 (start).
+Stat read_stat(std::uint32_t pid) {
+  Stat out;
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  if (!std::getline(file, line)) return out;
+  std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= 22 && fields >> field; ++i) {
+    std::uint64_t number = std::strtoull(field.c_str(), nullptr, 10);
+    if (i == 6) out.session = static_cast<std::uint32_t>(number);
+    if (i == 7) out.tty = static_cast<std::uint32_t>(number);
+    if (i == 22)
+      out.start_time_ns =
+          number * (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  }
+  return out;
+}
+
 }  // namespace
+
+std::uint64_t read_proc_start_time(std::uint32_t pid) { return read_stat(pid).start_time_ns; }
 
 std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHierarchy& hierarchy) {
   ProcessRow row{};
@@ -117,20 +145,10 @@ std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHiera
   dse_task& task = row.task;
   task.pid = task.tid = task.vpid = pid;
   read_status(status, row);
-  // Counted from behind the name, which may hold anything: fields 6 (session), 7 (tty), 22 (start).
-  std::ifstream stat(directory + "/stat");
-  std::string line;
-  std::getline(stat, line);
-  std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
-  std::string field;
-  for (int i = 3; i <= 22 && fields >> field; ++i) {
-    if (i == 6)
-      row.facts.session = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
-    if (i == 7)
-      row.facts.tty = static_cast<std::uint32_t>(std::strtoul(field.c_str(), nullptr, 10));
-  }
-  task.start_time_ns = std::strtoull(field.c_str(), nullptr, 10) *
-                       (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  Stat stat = read_stat(pid);
+  row.facts.session = stat.session;
+  row.facts.tty = stat.tty;
+  task.start_time_ns = stat.start_time_ns;
   row.facts.login_uid = 0xffffffff;
   std::ifstream(directory + "/loginuid") >> row.facts.login_uid;
   if (!(task.flags & DSE_TASK_KERNEL_THREAD)) read_executable(directory, row);

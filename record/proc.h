@@ -21,6 +21,9 @@ struct ProcessRow {
   std::string exe, cwd;  // paths
 };
 
+// When a process started, boot time in ns; 2^64-1 when it has gone.
+std::uint64_t read_proc_start_time(std::uint32_t pid);
+
 // From /proc; nothing when the process has gone. Its start time is only as fine as /proc has it (a clock
 // tick), and neither the mount of its executable nor what its overlay says of it is known.
 std::optional<ProcessRow> read_proc_process(std::uint32_t pid, const CgroupHierarchy& hierarchy);

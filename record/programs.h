@@ -45,9 +45,9 @@ class Programs {
   void arm();
 
   // What exists now, straight from the kernel's tables.
-  Result<std::vector<ProcessRow>> processes();
-  // Each socket once. It also makes owners known, so it is of use only once, after attach().
   // `meanwhile` is called now and then.
+  Result<std::vector<ProcessRow>> processes(const std::function<void()>& meanwhile);
+  // Each socket once. It also makes owners known, so it is of use only once, after attach().
   Result<std::vector<dse_socket_snapshot>> sockets(const std::function<void()>& meanwhile);
 
   // Since attach(), by kind and cause ("ring full"; "program busy": the kernel does not run a

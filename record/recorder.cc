@@ -39,7 +39,7 @@ Account Recorder::account() const {
   rusage usage;
   ::getrusage(RUSAGE_SELF, &usage);
   account.cpu_ns = ns(usage.ru_utime) + ns(usage.ru_stime);
-  account.peak_memory = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  account.peak_memory = peak_memory_bytes();
   return account;
 }
 
@@ -71,7 +71,7 @@ Result<Account> Recorder::run(const std::function<void(const Account&)>& tick) {
     }
   }
   if (reason.empty() && options_.live.max_records &&
-      recording_->progress().records >= options_.live.max_records)
+      account().records >= options_.live.max_records)
     reason = "--max-events";
   if (reason.empty()) reason = "stopped";
   DSE_TRY(recording_->finish(reason));

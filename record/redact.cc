@@ -19,6 +19,10 @@ struct Span {
   std::size_t begin, end;
 };
 
+// How many bytes all searches of one pattern may look at: so many blocks, or as many as take some
+// milliseconds.
+constexpr std::size_t kSearches = 64, kMinSearched = std::size_t{8} << 20;
+
 // Appends what the matches of one pattern in `text` replace.
 void find_spans(const re2::RE2& pattern, std::string_view text, std::vector<Span>& spans) {
   const re2::StringPiece piece(text.data(), text.size());
@@ -30,12 +34,14 @@ void find_spans(const re2::RE2& pattern, std::string_view text, std::vector<Span
     spans.push_back({begin, begin + part.size()});
   };
   std::size_t at = 0;
+  std::size_t budget = std::max(kMinSearched, kSearches * text.size());
   for (std::size_t matches = 0; at <= text.size(); ++matches) {
-    if (matches == Redactor::kMaxMatches) {
-      // Each search may look at all that is left, so their number is what keeps time linear.
+    if (matches == Redactor::kMaxMatches || text.size() - at > budget) {
+      // Each search may look at all that is left, so the sum of that is what keeps time linear.
       spans.push_back({at, text.size()});
       return;
     }
+    budget -= text.size() - at;
     if (!pattern.Match(piece, at, text.size(), re2::RE2::UNANCHORED, found.data(), groups + 1))
       return;
     bool caught = false;
@@ -123,6 +129,10 @@ Result<Redactor> Redactor::make(const std::vector<std::string>& patterns,
     if (pattern->ReverseProgramSize() < 0)
       return usage("--redact", text, "the pattern is too large");
     out.patterns_.push_back(std::move(pattern));
+    // A rule may name the secret that it is to hide, and it stands in the command line of the recorder
+    // and of who started it.
+    out.patterns_.push_back(
+        std::make_shared<const re2::RE2>(re2::RE2::QuoteMeta(text), options));
   }
   for (const std::string& name : env) {
     if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)

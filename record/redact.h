@@ -23,8 +23,9 @@ namespace dse::record {
 // replaced. Each argument that is touched has "***" in that place, whatever was there, so neither
 // the length shows nor does the number of arguments change. Bytes need not be UTF-8.
 //
-// Time is linear in the block: of one pattern, kMaxMatches are looked for one by one; what follows
-// the last of them is replaced as a whole.
+// The text of a pattern itself is replaced wherever it stands. Time is linear in the block: of one
+// pattern, at most kMaxMatches are looked for one by one, fewer in a long block; what follows the
+// last of them is replaced as a whole.
 class Redactor {
  public:
   static constexpr std::size_t kMaxMatches = 4096;

@@ -1,5 +1,6 @@
 #include "record/rewrite.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -21,20 +22,28 @@ std::vector<std::byte> rewrite_parts(
     dse_header header;
     Body body;
   } fixed;
-  std::vector<std::byte> as_it_is(record.begin(), record.end());
-  if (record.size() < sizeof(fixed)) return as_it_is;
+  // What is not as it should be loses all its strings rather than keep one.
+  if (record.size() < sizeof(fixed)) return {record.begin(), record.end()};
   std::memcpy(&fixed, record.data(), sizeof(fixed));
   std::string_view rest(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
                         record.size() - sizeof(fixed));
   const Body before = fixed.body;
   std::string tail;
   for (std::size_t i = 0; i < N; ++i) {
-    if (before.*sizes[i] > rest.size()) return as_it_is;
+    if (before.*sizes[i] > rest.size()) {
+      for (auto size : sizes) fixed.body.*size = 0;
+      fixed.body.flags |= DSE_ARGS_CUT;
+      tail.clear();
+      break;
+    }
     std::string part = rules[i](redactor, before, rest.substr(0, before.*sizes[i]));
     rest.remove_prefix(before.*sizes[i]);
     fixed.body.*sizes[i] = size_of(part);
     tail += part;
   }
+  // The true size would tell how long a secret is.
+  if constexpr (requires { fixed.body.args_total; })
+    if (!(before.flags & DSE_ARGS_CUT)) fixed.body.args_total = fixed.body.args_size;
   fixed.header.size = static_cast<std::uint32_t>(sizeof(fixed) + tail.size());
   std::vector<std::byte> out(fixed.header.size);
   std::memcpy(out.data(), &fixed, sizeof(fixed));
@@ -46,9 +55,29 @@ template <typename Body>
 std::string text_rule(const Redactor& redactor, const Body&, std::string_view text) {
   return redactor.text(text);
 }
-template <typename Body>
-std::string args_rule(const Redactor& redactor, const Body& body, std::string_view block) {
+std::string args_rule(const Redactor& redactor, const dse_process_exec& body,
+                      std::string_view block) {
   return redactor.args(block, (body.flags & DSE_ARGS_CUT) != 0);
+}
+
+// Of a failed exec each argument may be cut, and has a NUL all the same: those that are as long as the
+// kernel side keeps them, and the last one.
+std::string failed_args_rule(const Redactor& redactor, const dse_process_exec_fail& body,
+                             std::string_view block) {
+  constexpr std::size_t kLongest = 4095;
+  std::string args = redactor.args(block, false);
+  if (!(body.flags & DSE_ARGS_CUT) || !redactor.redacts()) return args;
+  std::string out;
+  for (std::string_view rest = block, kept = args; !rest.empty();) {
+    std::size_t end = std::min(rest.find('\0'), rest.size());
+    std::size_t kept_end = std::min(kept.find('\0'), kept.size());
+    bool last = end + 1 >= rest.size();
+    out += last || end >= kLongest ? std::string_view("***") : kept.substr(0, kept_end);
+    out += '\0';
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    kept.remove_prefix(std::min(kept_end + 1, kept.size()));
+  }
+  return out;
 }
 std::string env_rule(const Redactor& redactor, const dse_process_exec& body,
                      std::string_view block) {
@@ -63,6 +92,41 @@ std::uint16_t kind_of(std::span<const std::byte> record) {
 
 }  // namespace
 
+void redact_name(std::uint8_t (&name)[DSE_COMM_SIZE], const Redactor& redactor) {
+  std::string_view text(reinterpret_cast<const char*>(name), sizeof(name));
+  std::string kept = redactor.text(text.substr(0, text.find('\0')));
+  std::memset(name, 0, sizeof(name));
+  std::memcpy(name, kept.data(), std::min<std::size_t>(kept.size(), sizeof(name) - 1));
+}
+
+void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
+  if (!redactor_.redacts()) return;
+  Name before;
+  std::memcpy(before.data(), name, sizeof(name));
+  if (known_.size() >= kMaxKnown) known_.clear();
+  auto [found, is_new] = known_.try_emplace(before);
+  if (is_new) {
+    redact_name(name, redactor_);
+    std::memcpy(found->second.data(), name, sizeof(name));
+  } else {
+    std::memcpy(name, found->second.data(), sizeof(name));
+  }
+}
+
+void NameRedactor::apply_to_record(std::span<std::byte> record) {
+  dse_header header;
+  if (!redactor_.redacts() || record.size() < sizeof(header)) return;
+  std::memcpy(&header, record.data(), sizeof(header));
+  apply(header.task.comm);
+  std::memcpy(record.data(), &header, sizeof(header));
+  if (header.kind != DSE_SOCKET_STATE || record.size() < sizeof(header) + sizeof(dse_socket_state))
+    return;
+  dse_socket_state body;
+  std::memcpy(&body, record.data() + sizeof(header), sizeof(body));
+  apply(body.owner_comm);
+  std::memcpy(record.data() + sizeof(header), &body, sizeof(body));
+}
+
 bool needs_rewrite(unsigned kind, const Redactor& redactor) {
   return (kind == DSE_PROCESS_EXEC && (redactor.redacts() || redactor.keeps_env())) ||
          (kind == DSE_PROCESS_EXEC_FAIL && redactor.redacts());
@@ -76,13 +140,13 @@ std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor
       return rewrite_parts<Exec, 6>(record,
                                     {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size,
                                      &Exec::interp_size, &Exec::cwd_size, &Exec::env_size},
-                                    {text_rule<Exec>, args_rule<Exec>, text_rule<Exec>,
+                                    {text_rule<Exec>, args_rule, text_rule<Exec>,
                                      text_rule<Exec>, text_rule<Exec>, env_rule},
                                     redactor);
     case DSE_PROCESS_EXEC_FAIL:
       return rewrite_parts<Fail, 3>(record,
                                     {&Fail::filename_size, &Fail::args_size, &Fail::cwd_size},
-                                    {text_rule<Fail>, args_rule<Fail>, text_rule<Fail>}, redactor);
+                                    {text_rule<Fail>, failed_args_rule, text_rule<Fail>}, redactor);
     default: return {record.begin(), record.end()};
   }
 }

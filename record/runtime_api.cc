@@ -70,6 +70,11 @@ class Answer {
 RuntimeApi::RuntimeApi(std::chrono::milliseconds timeout, int cancel_fd)
     : timeout_(timeout), cancel_fd_(cancel_fd) {}
 
+bool RuntimeApi::cancelled() const {
+  pollfd fd{cancel_fd_, POLLIN, 0};
+  return cancel_fd_ >= 0 && ::poll(&fd, 1, 0) > 0;
+}
+
 std::optional<std::string> RuntimeApi::get(const std::string& path, const std::string& target) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -19,6 +19,8 @@ class RuntimeApi {
   // nullopt if there is none within the time, if it is not 200, or if it is over 4 MiB. A socket
   // that let the time run out is left alone for ten seconds, so that one which hangs delays little.
   std::optional<std::string> get(const std::string& path, const std::string& target);
+  // Whether `cancel_fd` is readable.
+  bool cancelled() const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -66,15 +66,17 @@ std::vector<std::byte> with_parts(std::span<const std::byte> body,
   return out;
 }
 
-std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, std::uint64_t seq) {
-  std::string labels;
-  for (const auto& [key, value] : metadata.labels) labels += key + "=" + value + '\0';
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const Redactor& redactor,
+                                       std::uint64_t seq) {
+  std::string labels, name = redactor.text(metadata.name), image = redactor.text(metadata.image);
+  for (const auto& [key, value] : metadata.labels)
+    labels += redactor.text(key + "=" + value) + '\0';
   dse_container_metadata body{};
   body.path_size = size_of(metadata.cgroup_path);
   body.id_size = size_of(metadata.id);
   body.source_size = size_of(metadata.source);
-  body.name_size = size_of(metadata.name);
-  body.image_size = size_of(metadata.image);
+  body.name_size = size_of(name);
+  body.image_size = size_of(image);
   body.image_digest_size = size_of(metadata.image_digest);
   body.pod_name_size = size_of(metadata.pod_name);
   body.pod_namespace_size = size_of(metadata.pod_namespace);
@@ -93,6 +95,7 @@ SnapshotBuilder::SnapshotBuilder(format::Rows& rows, format::StreamTable& stream
     : rows_(rows),
       streams_(streams),
       redactor_(redactor),
+      names_(redactor),
       limits_(limits),
       meanwhile_(std::move(meanwhile)) {}
 
@@ -113,7 +116,10 @@ void SnapshotBuilder::add(const ProcessRow& process) {
     args = read_up_to(directory + "/cmdline", room ? limits_.max_args : 0, &total);
     body.args_total = static_cast<std::uint32_t>(total);
     if (args.size() < total) body.flags |= DSE_ARGS_CUT;
-    args = redactor_.args(args, args.size() < total);
+    bool cut = args.size() < total;
+    args = redactor_.args(args, cut);
+    // The true size would tell how long a secret is.
+    if (redactor_.redacts() && !cut) body.args_total = size_of(args);
     if (limits_.max_env) {
       env = read_up_to(directory + "/environ", room ? limits_.max_env : 0, &total);
       if (env.size() < total) body.flags |= DSE_ENV_CUT;
@@ -138,11 +144,14 @@ void SnapshotBuilder::add(const ProcessRow& process) {
   body.tty = facts.tty;
   body.cwd_size = size_of(cwd);
   body.env_size = size_of(env);
-  append(DSE_PROCESS_SNAPSHOT, boot_time_ns(), process.task,
+  dse_task task = process.task;
+  names_.apply(task.comm);
+  append(DSE_PROCESS_SNAPSHOT, boot_time_ns(), task,
          with_parts(std::as_bytes(std::span(&body, 1)), {exe, args, cwd, env}));
 }
 
-void SnapshotBuilder::add(const dse_socket_snapshot& socket) {
+void SnapshotBuilder::add(dse_socket_snapshot socket) {
+  names_.apply(socket.owner_comm);
   append(DSE_SOCKET_SNAPSHOT, boot_time_ns(), dse_task{},
          with_parts(std::as_bytes(std::span(&socket, 1)), {}));
 }

@@ -11,6 +11,7 @@
 #include "record/host.h"
 #include "record/proc.h"
 #include "record/redact.h"
+#include "record/rewrite.h"
 
 namespace dse::record {
 
@@ -30,7 +31,7 @@ class SnapshotBuilder {
   // A process with its arguments from /proc, which are left out and marked as cut once the snapshot
   // has grown very large: a reader holds one in memory.
   void add(const ProcessRow& process);
-  void add(const dse_socket_snapshot& socket);
+  void add(dse_socket_snapshot socket);
   // All cgroups of the hierarchy; `visit` is told the path of each.
   void add_cgroups(const CgroupHierarchy& hierarchy,
                    const std::function<void(const std::string& path)>& visit);
@@ -44,6 +45,7 @@ class SnapshotBuilder {
   format::Rows& rows_;
   format::StreamTable& streams_;
   const Redactor& redactor_;
+  NameRedactor names_;
   Limits limits_;
   std::function<void()> meanwhile_;
   std::size_t memory_ = 0;  // bytes of arguments so far
@@ -51,7 +53,8 @@ class SnapshotBuilder {
 };
 
 // What a runtime said of a container, as a record.
-std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, std::uint64_t seq);
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const Redactor& redactor,
+                                       std::uint64_t seq);
 
 // `body`, and behind it its variable parts.
 std::vector<std::byte> with_parts(std::span<const std::byte> body,

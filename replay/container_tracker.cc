@@ -61,13 +61,16 @@ std::shared_ptr<const Container> container_of_path(std::string_view path, unsign
     container->id = found.id;
     container->runtime = found.runtime.empty() ? "unknown" : found.runtime;
     container->pod_uid = with_dashes(found.pod_uid_raw);
+    // Up to the end of the component that names it: what is below belongs to it.
+    auto id_end = static_cast<std::size_t>(found.id.data() + found.id.size() - path.data());
+    container->key = path.substr(0, path.find('/', id_end));
   }
   return container;
 }
 
 std::string metadata_key(std::string_view cgroup_path, unsigned edition) {
-  auto container = classify_cgroup_path(cgroup_path, edition);
-  return std::string(container ? container->id : leaf_of(cgroup_path));
+  auto container = container_of_path(cgroup_path, edition);
+  return container ? container->key : std::string(cgroup_path);
 }
 
 // ---- the tracker ---------------------------------------------------------------------------------
@@ -85,7 +88,7 @@ const Container* ContainerTracker::by_namespace(std::uint32_t ns_pid, std::uint6
 }
 
 ContainerTracker::Tracked& ContainerTracker::track(const Shared& container) {
-  Tracked& tracked = tracked_[container->id];
+  Tracked& tracked = tracked_[container->key];
   tracked.container = container;
   return tracked;
 }
@@ -97,27 +100,16 @@ void ContainerTracker::register_namespace(Tracked& tracked, std::uint32_t ns_pid
   by_namespace_.set(ns_pid, number, tracked.container);
 }
 
-void ContainerTracker::register_cgroup(Tracked& tracked, std::uint64_t number) {
-  if (tracked.cgroup_id == 0) return;
-  own_cgroups_[tracked.cgroup_id] = tracked.container->id;
-  if (!tracked.has_path) by_cgroup_.set(tracked.cgroup_id, number, tracked.container);
-}
-
-void ContainerTracker::forget(std::map<std::string, Tracked>::iterator at, std::uint64_t number) {
-  const Tracked& tracked = at->second;
-  if (tracked.init_pid) inits_.erase(tracked.init_pid);
-  if (tracked.ns_pid) by_namespace_.erase(tracked.ns_pid, number);
-  if (tracked.cgroup_id) {
-    own_cgroups_.erase(tracked.cgroup_id);
-    by_cgroup_.erase(tracked.cgroup_id, number);
-  }
+void ContainerTracker::forget(std::map<std::string, Tracked>::iterator at) {
+  if (at->second.init_pid) inits_.erase(at->second.init_pid);
   tracked_.erase(at);
 }
 
 bool ContainerTracker::is_member(std::uint32_t pid, std::uint64_t start,
-                                 const std::string& id) const {
+                                 const Container& container) const {
   auto found = members_.find(pid);
-  return found != members_.end() && found->second.start == start && found->second.id == id;
+  return found != members_.end() && found->second.start == start &&
+         found->second.container->key == container.key;
 }
 
 // What the task table says of the tasks of a batch.
@@ -226,6 +218,7 @@ ContainerTracker::Shared ContainerTracker::Walk::new_container(const Subject& su
   if (!init && !(subject.runc_stage && own_cgroup)) return nullptr;
   auto container = std::make_shared<Container>();
   container->id = own_cgroup ? std::string(leaf) : "pidns-" + std::to_string(subject.ns_pid);
+  container->key = own_cgroup ? std::string(path_of(subject.cgroup)) : container->id;
   container->ids = container->id + '\0';
   container->runtime = subject.runc_stage ? "runc" : "unknown";
   container->confidence = subject.runc_stage ? Confidence::high
@@ -241,12 +234,12 @@ ContainerTracker::Tracked& ContainerTracker::Walk::adopt(const Shared& container
   std::string_view path = path_of(subject.cgroup);
   const Cgroup* cgroup = state_.cgroup(subject.cgroup, number_);
   tracked.has_path = cgroup && cgroup->container;
-  bool own_cgroup = tracked.has_path || leaf_of(path) == container->id;
-  if (tracked.cgroup_path.empty()) tracked.cgroup_path = path;
-  if (tracked.cgroup_id == 0 && own_cgroup) {
+  if (tracked.cgroup_path.empty()) {
+    tracked.cgroup_path = path;
     tracked.cgroup_id = subject.cgroup;
-    tracker_.register_cgroup(tracked, number_);
   }
+  if (!tracked.has_path && path == container->key)
+    tracker_.by_cgroup_.set(subject.cgroup, number_, container);
   return tracked;
 }
 
@@ -254,7 +247,7 @@ void ContainerTracker::Walk::set_init(Tracked& tracked, const Subject& subject) 
   if (tracked.init_pid) tracker_.inits_.erase(tracked.init_pid);
   tracked.init_pid = subject.pid;
   tracked.init_start = subject.start;
-  tracker_.inits_[subject.pid] = tracked.container->id;
+  tracker_.inits_[subject.pid] = tracked.container->key;
   tracker_.register_namespace(tracked, u32(subject.ns_pid), number_);
 }
 
@@ -284,13 +277,12 @@ Status ContainerTracker::Walk::existing() {
       Shared container = known_container(subject);
       if (!container && inits) container = new_container(subject);
       if (!container) continue;
-      tracker_.members_[subject.pid] = {subject.start, container->id};
-      bool is_new = !tracker_.tracked_.count(container->id);
+      tracker_.members_[subject.pid] = {subject.start, container};
+      bool is_new = !tracker_.tracked_.count(container->key);
       Tracked& tracked = adopt(container, subject);
       tracked.phase = Phase::started;
-      // Of the processes of a container, its init: pid 1 of its namespace, else the oldest. A process in
-      // a namespace of its own inside is not it.
-      bool older = !tracked.ns_pid && subject.start < tracked.init_start;
+      // Of the processes of a container, its init: the oldest pid 1 of a namespace, else the oldest.
+      bool older = subject.start < tracked.init_start && (inits || !tracked.ns_pid);
       if (is_new || older) set_init(tracked, subject);
     }
   }
@@ -366,24 +358,24 @@ Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
                 is_parent_of_runc_init(until_nul(tasks_.comm[task]))};
   auto parent = tracker_.members_.find(u32(tasks_.pid[task]));
   if (parent != tracker_.members_.end() && parent->second.start == tasks_.start[task])
-    tracker_.members_[child.pid] = {child.start, parent->second.id};
+    tracker_.members_[child.pid] = {child.start, parent->second.container};
   else
     tracker_.members_.erase(child.pid);  // another process had this number
 
   bool init = is_init_of_namespace(child.vpid, child.ns_pid) && child.ns_pid != tasks_.ns_pid[task];
   if (!init && !child.runc_stage) return {};
   Shared container = known_container(child);
-  if (container) {
-    auto at = tracker_.tracked_.find(container->id);
-    if (at != tracker_.tracked_.end() && at->second.phase == Phase::created && init)
-      set_init(at->second, child);
-    return {};
-  }
-  container = new_container(child);
-  if (!container || tracker_.tracked_.count(container->id)) return {};
-  Tracked& tracked = adopt(container, child);
-  set_init(tracked, child);
-  report(tracked, "created", init ? "pidns_init" : "runtime_init", EventBatch::kNoTask);
+  if (!container && !child.runc_stage) return {};  // what it is shows when it executes something
+  if (!container) container = new_container(child);
+  if (!container) return {};
+  auto at = tracker_.tracked_.find(container->key);
+  if (at != tracker_.tracked_.end() && at->second.phase == Phase::started) return {};
+  bool is_new = at == tracker_.tracked_.end() || at->second.phase == Phase::exited;
+  Tracked& tracked = at == tracker_.tracked_.end() ? adopt(container, child) : at->second;
+  if (is_new && !child.runc_stage && !tracked.has_path) return {};
+  tracked.phase = Phase::created;
+  if (init || child.runc_stage) set_init(tracked, child);
+  if (is_new) report(tracked, "created", init ? "pidns_init" : "runtime_init", EventBatch::kNoTask);
   return {};
 }
 
@@ -397,8 +389,13 @@ Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
   if (!container && (init || subject.runc_stage)) container = new_container(subject);
   if (!container || is_runtime_setup(filename_[row], args_[row])) return {};
 
-  auto at = tracker_.tracked_.find(container->id);
+  auto at = tracker_.tracked_.find(container->key);
   Tracked& tracked = at == tracker_.tracked_.end() ? adopt(container, subject) : at->second;
+  // A cgroup that stays may have another container's life in it.
+  if (tracked.phase == Phase::exited && init && subject.ns_pid != tracked.ns_pid) {
+    tracked.phase = Phase::created;
+    tracked.ns_pid = 0;
+  }
   switch (tracked.phase) {
     case Phase::created: {
       // With a namespace of its own, what else runs before its init does belongs to the setup (hooks).
@@ -407,13 +404,13 @@ Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
       if (awaits_init && !is_it) return {};
       if (!is_it) set_init(tracked, subject);
       tracked.phase = Phase::started;
-      tracker_.members_[subject.pid] = {subject.start, container->id};
+      tracker_.members_[subject.pid] = {subject.start, container};
       report(tracked, "started", init ? "init_exec" : "first_exec", task);
       return {};
     }
     case Phase::started:
-      if (tracker_.is_member(subject.pid, subject.start, container->id)) return {};
-      tracker_.members_[subject.pid] = {subject.start, container->id};
+      if (tracker_.is_member(subject.pid, subject.start, *container)) return {};
+      tracker_.members_[subject.pid] = {subject.start, container};
       report(tracked, "exec", "entered", task);
       return {};
     case Phase::exited: return {};
@@ -437,10 +434,16 @@ Status ContainerTracker::Walk::on_exit(std::uint32_t row) {
   if (init == tracker_.inits_.end()) return {};
   auto at = tracker_.tracked_.find(init->second);
   if (at == tracker_.tracked_.end() || at->second.init_start != tasks_.start[task]) return {};
-  // An init that never executed the program: what runc leaves behind when starting failed.
-  end(at->second, "init_exit", task, u32(exit_status_[row]));
+  // Also one that never executed the program: what runc leaves behind when starting failed.
+  Tracked& tracked = at->second;
+  end(tracked, "init_exit", task, u32(exit_status_[row]));
+  if (tracked.ns_pid) tracker_.ended_namespaces_.push_back(tracked.ns_pid);
+  if (tracker_.ended_namespaces_.size() > kMaxEnded) {
+    tracker_.by_namespace_.erase(tracker_.ended_namespaces_.front(), number_ + 1);
+    tracker_.ended_namespaces_.pop_front();
+  }
   // One with a cgroup of its own is there until that goes, for what is left in it.
-  if (!at->second.has_path) tracker_.forget(at, number_ + 1);
+  if (tracked.container->key == tracked.container->id) tracker_.forget(at);
   return {};
 }
 
@@ -448,12 +451,13 @@ Status ContainerTracker::Walk::on_mkdir(std::uint32_t row) {
   if (made_in_[row] != state_.info().cgroup_hierarchy) return {};
   const Cgroup* cgroup = state_.cgroup(made_[row], number_);
   if (cgroup && cgroup->container) {
-    if (tracker_.tracked_.count(cgroup->container->id)) return {};  // one below its own
+    // Not those below its own, nor one that is there again for what has been there all the time.
+    const std::string& key = cgroup->container->key;
+    if (cgroup->path != key || tracker_.tracked_.count(key)) return {};
     Tracked& tracked = tracker_.track(cgroup->container);
     tracked.has_path = true;
     tracked.cgroup_id = made_[row];
     tracked.cgroup_path = cgroup->path;
-    tracker_.register_cgroup(tracked, number_);
     report(tracked, "created", "cgroup_mkdir", EventBatch::kNoTask);
   } else if (const Shared* around = tracker_.by_cgroup_.newest(made_below_[row])) {
     Shared container = *around;
@@ -464,15 +468,11 @@ Status ContainerTracker::Walk::on_mkdir(std::uint32_t row) {
 
 Status ContainerTracker::Walk::on_rmdir(std::uint32_t row) {
   if (removed_from_[row] != state_.info().cgroup_hierarchy) return {};
-  auto own = tracker_.own_cgroups_.find(removed_[row]);
-  if (own == tracker_.own_cgroups_.end()) {
-    tracker_.by_cgroup_.erase(removed_[row], number_ + 1);
-    return {};
-  }
-  auto at = tracker_.tracked_.find(own->second);
+  tracker_.by_cgroup_.erase(removed_[row], number_ + 1);
+  auto at = tracker_.tracked_.find(std::string(path_of(removed_[row])));
   if (at == tracker_.tracked_.end()) return {};
   end(at->second, "cgroup_rmdir", EventBatch::kNoTask, {});
-  tracker_.forget(at, number_ + 1);
+  tracker_.forget(at);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@ enum class Confidence : std::uint8_t { high, medium, low };
 std::string_view confidence_name(Confidence confidence);
 
 struct Container {
+  std::string key;  // tells it from others of its id: the path of its own cgroup, else the id
   std::string id;
   std::string runtime;  // "unknown": nothing tells
   std::string ids;  // of all containers around it, from the outermost to itself, each with a NUL
@@ -42,7 +44,7 @@ struct ContainerMetadata {
   std::string source, name, image, image_digest, pod_name, pod_namespace, pod_uid;
   std::string labels;  // KEY=VALUE, each with a NUL
 };
-// Under which id metadata for a cgroup path is kept.
+// The key of the container whose cgroup, or one below, has this path; the path itself if it tells of none.
 std::string metadata_key(std::string_view cgroup_path, unsigned edition);
 
 // Something that became of a container.
@@ -80,7 +82,7 @@ class ContainerTracker {
     std::shared_ptr<const Container> container;
     Phase phase = Phase::created;
     bool has_path = false;        // that tells of it
-    std::uint64_t cgroup_id = 0;  // its own; 0: none
+    std::uint64_t cgroup_id = 0;  // the first one that it was met in
     std::string cgroup_path;
     std::uint32_t init_pid = 0;
     std::uint64_t init_start = 0;
@@ -88,23 +90,24 @@ class ContainerTracker {
   };
   struct Member {
     std::uint64_t start;
-    std::string id;
+    std::shared_ptr<const Container> container;
   };
   struct Tasks;
   class Walk;
 
   Tracked& track(const std::shared_ptr<const Container>& container);
-  void forget(std::map<std::string, Tracked>::iterator at, std::uint64_t number);
+  void forget(std::map<std::string, Tracked>::iterator at);
   void register_namespace(Tracked& tracked, std::uint32_t ns_pid, std::uint64_t number);
-  void register_cgroup(Tracked& tracked, std::uint64_t number);
-  bool is_member(std::uint32_t pid, std::uint64_t start, const std::string& id) const;
+  bool is_member(std::uint32_t pid, std::uint64_t start, const Container& container) const;
 
   using Shared = std::shared_ptr<const Container>;
   VersionedTable<Shared> by_cgroup_;
   VersionedTable<Shared> by_namespace_;
-  std::map<std::string, Tracked> tracked_;                      // by id
-  std::unordered_map<std::uint32_t, std::string> inits_;        // pid to id
-  std::unordered_map<std::uint64_t, std::string> own_cgroups_;  // cgroup id to id
+  std::map<std::string, Tracked> tracked_;                // by key
+  std::unordered_map<std::uint32_t, std::string> inits_;  // pid to key
+  // Of namespaces whose init has ended: processes may be left in them for a moment. The oldest first.
+  static constexpr std::size_t kMaxEnded = 1024;
+  std::deque<std::uint32_t> ended_namespaces_;
   // Processes that were born in their container, and those whose entry has been told.
   std::unordered_map<std::uint32_t, Member> members_;
   std::vector<ContainerFinding> findings_;

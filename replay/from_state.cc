@@ -16,26 +16,34 @@ std::string_view present_text(std::string_view text) {
 }
 
 // The text of each event, made by `make(task, number)` once for each task where nothing changes within
-// the batch.
+// the batch. Equal texts are kept once: a batch may have many events of one process with long arguments.
 template <typename Make>
 Result<EventColumn> texts_by_task(const EventBatch& events, Make make) {
   DSE_TRY_ASSIGN(Ints tasks, events.tasks());
   const bool steady = events.state().steady();
   auto& index = events.own_numbers(events.size());
   auto& values = events.own_texts(1);  // slot 0: missing
-  std::unordered_map<std::uint64_t, std::uint64_t> known;
+  std::unordered_map<std::uint64_t, std::uint64_t> slot_of_task;
+  std::unordered_map<std::string_view, std::uint64_t> slot_of_text;
+  auto slot = [&](std::string_view text) -> std::uint64_t {
+    if (!text.data()) return 0;
+    auto found = slot_of_text.find(text);
+    if (found != slot_of_text.end()) return found->second;
+    values.push_back(events.own_text(std::string(text)));
+    slot_of_text.emplace(values.back(), values.size() - 1);
+    return values.size() - 1;
+  };
   std::uint64_t last = EventBatch::kNoTask, last_slot = 0;
   for (std::uint32_t i = 0; i < events.size(); ++i) {
     if (tasks[i] == EventBatch::kNoTask) continue;
     if (!steady) {
-      values.push_back(make(tasks[i], events.number(i)));
-      index[i] = values.size() - 1;
+      index[i] = slot(make(tasks[i], events.number(i)));
       continue;
     }
     if (tasks[i] != last) {
       last = tasks[i];
-      auto [found, is_new] = known.try_emplace(last, values.size());
-      if (is_new) values.push_back(make(last, events.number(i)));
+      auto [found, is_new] = slot_of_task.try_emplace(last, 0);
+      if (is_new) found->second = slot(make(last, events.number(i)));
       last_slot = found->second;
     }
     index[i] = last_slot;
@@ -52,15 +60,16 @@ Result<EventColumn> ancestors(const EventBatch& events, bool names) {
   DSE_TRY_ASSIGN(Ints ppid, task_ints(events.batch(), "ppid"));
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
   DSE_TRY_ASSIGN(format::StringColumn comm, task_names(events.batch()));
-  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
-    std::string list(names ? std::string(until_nul(comm[task])) : std::to_string(pid[task]));
+  std::string list;
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) -> std::string_view {
+    list = names ? std::string(until_nul(comm[task])) : std::to_string(pid[task]);
     list += '\0';
     events.state().for_each_ancestor(
         static_cast<std::uint32_t>(ppid[task]), start[task], number, [&](const Process& parent) {
           list += names ? std::string(parent.name_view()) : std::to_string(parent.pid);
           list += '\0';
         });
-    return events.own_text(std::move(list));
+    return list;
   });
 }
 
@@ -77,10 +86,9 @@ Result<EventColumn> image(const EventBatch& events, bool path) {
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
     const Process* process = events.state().process(static_cast<std::uint32_t>(pid[task]), number);
-    if (!process || !process->image || process->start_time_ns != start[task])
+    if (!process || !process->image || !process->started_at(start[task]))
       return std::string_view();
-    if (path) return present_text(events.own_text(process->image->exepath));
-    return present_text(events.own_text(command_line(process->image->args)));
+    return present_text(path ? process->image->exepath : process->image->command_line);
   });
 }
 

@@ -43,8 +43,7 @@ void Session::start() {
     std::vector<std::size_t> used;
     for (std::size_t i = 0; i < point->fields().size(); ++i) {
       const std::string& name = point->fields()[i].name;
-      // A filter is a callable that may ask for anything.
-      bool named = !only_ || point->has_filters() ||
+      bool named = !only_ ||
                    std::find(only_->begin(), only_->end(), name) != only_->end();
       bool window = name == "evt.time" && (since_ || until_ || since_start_ || until_start_);
       if (named || window) used.push_back(i);
@@ -62,6 +61,8 @@ void Session::start() {
 Status Session::make_columns(const EventBatch& events, const std::vector<std::size_t>& fields) {
   if (events.size() == 0) return {};
   for (std::size_t field : fields) {
+    // Without a choice of fields any may be asked for, and few will be: those that must be derived wait.
+    if (!only_ && events.point().fields()[field].from.empty()) continue;
     auto column = events.column(field);
     if (!column) return column.error();
   }

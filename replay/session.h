@@ -30,8 +30,8 @@ class Session {
 
   // Before the first event. Points are asked in the order in which they are added.
   ObservationPoint& add(std::unique_ptr<ObservationPoint> point);
-  // The only fields that will be asked for, by name ("proc.args[0]": the list); nothing else is
-  // then read or kept up. Without this call all fields are there.
+  // The only fields that will be asked for, by name, also by filters ("proc.args[0]" serves too);
+  // nothing else is then read or kept up. Without this call all fields are there, at a price.
   void use_only(std::vector<std::string> fields);
   // Only events within these real times, ns since 1970, both included.
   void set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until);

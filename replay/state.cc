@@ -7,6 +7,7 @@
 #include <map>
 
 #include "replay/container.h"
+#include "replay/from_state.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
@@ -32,10 +33,12 @@ struct Images {
     auto& image = known[{exepath.index[row], args.index[row]}];
     if (!image)
       image = std::make_shared<ProcessImage>(
-          ProcessImage{std::string(exepath[row]), std::string(args[row])});
+          ProcessImage{std::string(exepath[row]), command_line(args[row])});
     return image;
   }
 };
+
+constexpr std::size_t kMaxLabels = std::size_t{1} << 20;  // bytes
 
 // By which edition of the table of container paths a capture replays.
 unsigned container_edition(const format::SegmentInfo& info) {
@@ -53,6 +56,12 @@ void set_name(Process& process, std::string_view comm) {
 }
 
 }  // namespace
+
+bool Process::started_at(std::uint64_t start_ns) const {
+  constexpr std::uint64_t kClockTick = 10'000'000;
+  return start_time_ns == start_ns || (start_time_ns % kClockTick == 0 &&
+                                       start_ns - start_time_ns < kClockTick);
+}
 
 std::string_view Process::name_view() const {
   return until_nul(std::string_view(name, sizeof(name)));
@@ -95,6 +104,7 @@ Status State::advance(const format::Batch& batch) {
   cgroups_.settle(first);
   metadata_.settle(first);
   if (clock_.size() > 1) clock_.erase(clock_.begin(), clock_.end() - 1);
+  reparented_ = 0;
   DSE_TRY(advance_clock(batch));
   if (needs_.processes) DSE_TRY(advance_processes(batch));
   if (needs_.cgroups) DSE_TRY(advance_cgroups(batch));
@@ -129,12 +139,14 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints ppid, task_ints(batch, "ppid"));
   DSE_TRY_ASSIGN(Ints start, task_ints(batch, "startTime"));
   DSE_TRY_ASSIGN(Ints cgroup, task_ints(batch, "cgroupId"));
+  DSE_TRY_ASSIGN(Ints ns_pid, task_ints(batch, "nsPid"));
   DSE_TRY_ASSIGN(format::StringColumn comm, task_names(batch));
   DSE_TRY_ASSIGN(Ints child_pid, forks.ints("childPid"));
   DSE_TRY_ASSIGN(Ints child_tid, forks.ints("childTid"));
   DSE_TRY_ASSIGN(Ints child_start, forks.ints("childStartTime"));
   DSE_TRY_ASSIGN(Ints child_cgroup, forks.ints("childCgroupId"));
   DSE_TRY_ASSIGN(Ints child_ppid, forks.ints("childPpid"));
+  DSE_TRY_ASSIGN(Ints child_ns_pid, forks.ints("childNsPid"));
   DSE_TRY_ASSIGN(Ints reaper, exits.ints("reaperPid"));
   std::array<Images, 2> images;
   if (needs_.images) {
@@ -143,11 +155,14 @@ Status State::advance_processes(const format::Batch& batch) {
   }
   DSE_TRY_ASSIGN(Ints exit_flags, exits.ints("flags"));
   DSE_TRY_ASSIGN(Ints moved_pid, attaches.ints("pid"));
+  DSE_TRY_ASSIGN(Ints moved_tid, attaches.ints("tid"));
+  DSE_TRY_ASSIGN(Ints moved_flags, attaches.ints("flags"));
   DSE_TRY_ASSIGN(Ints moved_to, attaches.ints("id"));
   DSE_TRY_ASSIGN(Ints moved_in, attaches.ints("hierarchy"));
 
   auto of_task = [&](std::uint64_t task) {
-    Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task], {}, {}};
+    Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task],
+                    u32(ns_pid[task]), {}, {}};
     set_name(process, comm[task]);
     return process;
   };
@@ -158,10 +173,12 @@ Status State::advance_processes(const format::Batch& batch) {
     if (view == 1) {
       if (child_pid[row] != child_tid[row]) return {};  // a thread
       const Process* caller = processes_.newest(pid[task]);
+      if (caller && !caller->started_at(start[task])) caller = nullptr;
       Process child{u32(child_pid[row]),
                     u32(child_ppid[row] ? child_ppid[row] : pid[task]),
                     child_start[row],
                     child_cgroup[row],
+                    u32(child_ns_pid[row]),
                     {},
                     caller ? caller->image : nullptr};
       set_name(child, comm[task]);
@@ -174,12 +191,15 @@ Status State::advance_processes(const format::Batch& batch) {
       set_process(child, number);
     } else if (view == 3) {
       const Process* known = processes_.newest(pid[task]);
-      bool same = known && known->start_time_ns == start[task];
+      bool same = known && known->started_at(start[task]);
       if (same && (exit_flags[row] & DSE_EXIT_GROUP_DEAD))
         end_process(u32(pid[task]), u32(reaper[row]), number + 1);
     } else if (view == 4) {
       const Process* known = processes_.newest(moved_pid[row]);
-      if (!known || moved_in[row] != info_.cgroup_hierarchy) return {};
+      // Of v1, a thread may be moved alone.
+      bool whole = moved_pid[row] == moved_tid[row] ||
+                   (moved_flags[row] & DSE_ATTACH_THREADGROUP) != 0;
+      if (!known || !whole || moved_in[row] != info_.cgroup_hierarchy) return {};
       Process moved = *known;
       moved.cgroup_id = moved_to[row];
       processes_.set(moved.pid, number, moved);
@@ -215,6 +235,9 @@ void State::end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t n
   processes_.erase(pid, number);
   auto orphans = children_.extract(pid);
   if (!orphans) return;
+  // Many children that are handed on again and again: only a hostile capture has more of them.
+  reparented_ += orphans.mapped().size();
+  if (reparented_ > kMaxReparented) return;
   for (std::uint32_t child : orphans.mapped()) {
     const Process* orphan = processes_.newest(child);
     if (!orphan) continue;
@@ -227,7 +250,9 @@ void State::end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t n
 
 Status State::advance_metadata(const format::Batch& batch) {
   DSE_TRY_ASSIGN(TableView table, TableView::open(batch, DSE_CONTAINER_METADATA));
-  if (table.rows() == 0) return {};
+  DSE_TRY_ASSIGN(TableView rmdirs, TableView::open(batch, DSE_CGROUP_RMDIR));
+  DSE_TRY_ASSIGN(auto removed, rmdirs.strings("path"));
+  DSE_TRY_ASSIGN(Ints removed_from, rmdirs.ints("hierarchy"));
   DSE_TRY_ASSIGN(auto path, table.strings("path"));
   DSE_TRY_ASSIGN(auto source, table.strings("source"));
   DSE_TRY_ASSIGN(auto name, table.strings("name"));
@@ -238,16 +263,26 @@ Status State::advance_metadata(const format::Batch& batch) {
   DSE_TRY_ASSIGN(auto pod_uid, table.strings("podUid"));
   DSE_TRY_ASSIGN(auto labels, table.strings("labels"));
   DSE_TRY_ASSIGN(auto id, table.strings("id"));
-  for (std::uint32_t row = 0; row < table.rows(); ++row) {
+  std::array<const TableView*, 2> views{&table, &rmdirs};
+  return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
+    std::uint64_t number = record_number(batch, views[view]->positions[row]);
+    if (view == 1) {
+      if (removed_from[row] == info_.cgroup_hierarchy)
+        metadata_.erase(std::string(removed[row]), number + 1);
+      return {};
+    }
+    // A runtime says so much at most (see the recorder's own bounds).
+    if (path[row].size() > DSE_PATH_MAX || labels[row].size() > kMaxLabels) return {};
     auto text = [&](const format::StringColumn& column) { return std::string(column[row]); };
     std::string key = metadata_key(path[row], container_edition_);
     // What is only called by its id (by runc alone) has it for a name where the cgroup shows another.
-    std::string called = !name[row].empty() || id[row] == key ? text(name) : text(id);
-    metadata_.set(key, record_number(batch, table.positions[row]),
+    bool shown = key.find(id[row]) != std::string::npos;
+    std::string called = !name[row].empty() || shown ? text(name) : text(id);
+    metadata_.set(key, number,
                   {text(source), called, text(image), text(digest), text(pod_name),
                    text(pod_namespace), text(pod_uid), text(labels)});
-  }
-  return {};
+    return {};
+  });
 }
 
 Status State::advance_cgroups(const format::Batch& batch) {
@@ -266,6 +301,7 @@ Status State::advance_cgroups(const format::Batch& batch) {
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
     if (hierarchy[view][row] != info_.cgroup_hierarchy) return {};
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
+    if (path[view][row].size() > DSE_PATH_MAX) return {};  // none is longer
     if (view == 3)
       cgroups_.erase(id[view][row], number + 1);
     else if (const Cgroup* known = cgroups_.newest(id[view][row]);
@@ -294,7 +330,7 @@ const Container* State::container(std::uint64_t cgroup_id, std::uint32_t ns_pid,
 }
 
 const ContainerMetadata* State::metadata(const Container& container, std::uint64_t number) const {
-  return metadata_.at(container.id, number);
+  return metadata_.at(container.key, number);
 }
 
 const Process* State::process(std::uint32_t pid, std::uint64_t number) const {
@@ -307,9 +343,10 @@ std::string_view State::cgroup_path(std::uint64_t id, std::uint64_t number) cons
 }
 
 std::uint64_t State::real_time(std::uint64_t boot_ns, std::uint64_t number) const {
-  for (std::size_t i = clock_.size(); i-- > 0;)
-    if (clock_[i].from <= number || i == 0) return boot_ns + clock_[i].offset;
-  return boot_ns;
+  auto after = std::upper_bound(clock_.begin(), clock_.end(), number,
+                                [](std::uint64_t n, const ClockVersion& v) { return n < v.from; });
+  if (after != clock_.begin()) --after;
+  return after == clock_.end() ? boot_ns : boot_ns + after->offset;
 }
 
 }  // namespace dse::replay

@@ -34,7 +34,7 @@ struct StateNeeds {
 // What a process executes: the same for all that it forks.
 struct ProcessImage {
   std::string exepath;
-  std::string args;  // each argument ends with a NUL
+  std::string command_line;
 };
 
 struct Process {
@@ -42,10 +42,14 @@ struct Process {
   std::uint32_t ppid = 0;
   std::uint64_t start_time_ns = 0;
   std::uint64_t cgroup_id = 0;
+  std::uint32_t ns_pid = 0;
   char name[DSE_COMM_SIZE] = {};
   std::shared_ptr<const ProcessImage> image;  // nullptr: not known, or not needed
 
   std::string_view name_view() const;
+  // Whether a record of a process that started then is of this one. What only /proc knew of is as fine as
+  // that tells.
+  bool started_at(std::uint64_t start_ns) const;
 };
 
 struct Cgroup {
@@ -122,7 +126,9 @@ class State {
   VersionedTable<Process> processes_;
   std::unordered_map<std::uint32_t, std::unordered_set<std::uint32_t>> children_;  // by parent
   VersionedTable<Cgroup> cgroups_;
-  VersionedTable<ContainerMetadata, std::string> metadata_;  // by container id
+  VersionedTable<ContainerMetadata, std::string> metadata_;  // by Container::key
+  static constexpr std::size_t kMaxReparented = std::size_t{1} << 20;
+  std::size_t reparented_ = 0;  // processes, in the batch at hand
   ContainerTracker containers_;
   std::vector<ClockVersion> clock_;
 };

@@ -1,7 +1,9 @@
 // Values that change from record to record, and can be asked for as of any record of the batch at hand.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <unordered_map>
 #include <vector>
 
@@ -24,21 +26,22 @@ class VersionedTable {
     auto found = entries_.find(key);
     if (found == entries_.end()) return nullptr;
     const std::vector<Version>& versions = found->second;
-    for (std::size_t i = versions.size(); i-- > 0;)
-      if (versions[i].from <= number) return versions[i].alive ? &versions[i].value : nullptr;
-    return nullptr;
+    auto after = std::upper_bound(versions.begin(), versions.end(), number,
+                                  [](std::uint64_t n, const Version& v) { return n < v.from; });
+    if (after == versions.begin()) return nullptr;
+    return std::prev(after)->alive ? &std::prev(after)->value : nullptr;
   }
   const Value* newest(const Key& key) const { return at(key, ~std::uint64_t{0}); }
 
+  // Numbers never go back.
   void set(const Key& key, std::uint64_t from, Value value) {
-    auto& versions = entries_[key];
-    versions.push_back({from, true, std::move(value)});
+    put(entries_[key], {from, true, std::move(value)});
     changed_.push_back(key);
   }
   void erase(const Key& key, std::uint64_t from) {
     auto found = entries_.find(key);
     if (found == entries_.end()) return;
-    found->second.push_back({from, false, {}});
+    put(found->second, {from, false, {}});
     changed_.push_back(key);
   }
   // A batch begins with record `first`: no one asks for the time before the record before it any more.
@@ -49,16 +52,14 @@ class VersionedTable {
       auto found = entries_.find(key);
       if (found == entries_.end()) continue;
       auto& versions = found->second;
-      // What ended with the record before it was still there as of that record.
-      bool just_ended = !versions.back().alive && versions.back().from >= first;
-      if (just_ended) {
+      // What held for the record before it may still be asked for, and what comes later anyway.
+      auto after = std::upper_bound(versions.begin(), versions.end(), first - (first != 0),
+                                    [](std::uint64_t n, const Version& v) { return n < v.from; });
+      if (after != versions.begin()) versions.erase(versions.begin(), std::prev(after));
+      if (versions.size() > 1 || versions.back().from >= first)
         changed_.push_back(key);
-      } else if (!versions.back().alive) {
+      else if (!versions.back().alive)
         entries_.erase(found);
-      } else if (versions.size() > 1) {
-        versions.front() = std::move(versions.back());
-        versions.resize(1);
-      }
     }
   }
   void clear() {
@@ -75,6 +76,13 @@ class VersionedTable {
     bool alive;
     Value value;
   };
+  // Of two versions at one time the later counts.
+  static void put(std::vector<Version>& versions, Version version) {
+    if (!versions.empty() && versions.back().from >= version.from)
+      versions.back() = {versions.back().from, version.alive, std::move(version.value)};
+    else
+      versions.push_back(std::move(version));
+  }
   std::unordered_map<Key, std::vector<Version>> entries_;
   std::vector<Key> changed_;
 };

@@ -44,13 +44,28 @@ Fields chosen(const Options& options) {
   return out;
 }
 
+// Where it is shown only when it is asked for by name.
+std::string on_request(const replay::Field& field) {
+  std::vector<std::string> points;
+  bool all = true;
+  for (const std::string& point : replay::point_names()) {
+    if (!field.belongs_to(point)) continue;
+    if (field.shown_by(point))
+      all = false;
+    else
+      points.push_back(point);
+  }
+  if (points.empty()) return {};
+  return all ? " [on request]" : fmt::format(" [on request: {}]", fmt::join(points, ","));
+}
+
 std::string text(const Fields& fields) {
   std::vector<std::array<std::string, 5>> rows{{"NAME", "TYPE", "UNIT", "POINTS", "DESCRIPTION"}};
   for (const replay::Field* field : fields)
     rows.push_back(
         {field->name, std::string(field_type_name(field->type)), field->unit,
          field->points.empty() ? "all" : fmt::format("{}", fmt::join(field->points, ",")),
-         field->doc});
+         field->doc + on_request(*field)});
   std::array<std::size_t, 5> widths{};
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -81,6 +96,11 @@ std::string json(const Fields& fields) {
     w.StartArray();
     for (const std::string& point : replay::point_names())
       if (field->belongs_to(point)) w.String(point.c_str());
+    w.EndArray();
+    w.Key("on_request");
+    w.StartArray();
+    for (const std::string& point : replay::point_names())
+      if (field->belongs_to(point) && !field->shown_by(point)) w.String(point.c_str());
     w.EndArray();
     member("description", field->doc);
     w.EndObject();

@@ -61,7 +61,14 @@ double ObserverReport::Program::ns_per_run() const {
   return measured_runs ? static_cast<double>(measured_ns) / static_cast<double>(measured_runs) : 0;
 }
 
-std::uint64_t ObserverReport::Program::estimated_ns() const {
+// Failed execs are only some of the runs of their programs, so for them the time speaks.
+std::uint64_t ObserverReport::Program::estimated_ns(std::uint32_t kind,
+                                                    std::uint64_t length_ns) const {
+  if (kind == DSE_PROCESS_EXEC_FAIL)
+    return window_ns ? static_cast<std::uint64_t>(static_cast<double>(measured_ns) *
+                                                  static_cast<double>(length_ns) /
+                                                  static_cast<double>(window_ns))
+                     : 0;
   return static_cast<std::uint64_t>(ns_per_run() * static_cast<double>(runs));
 }
 
@@ -81,6 +88,13 @@ Status ObserverReport::add(const format::Batch& batch, std::uint64_t offset) {
   std::array<std::span<const std::uint64_t>, std::size(kColumns)> columns;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     DSE_TRY_ASSIGN(columns[i], samples.ints(kColumns[i].column));
+  }
+  // Those before the first sample belong to the last one of the batch before.
+  Span rest;
+  DSE_TRY(add_programs(batch, 0, samples.rows() ? samples.positions[0] : ~0u, rest));
+  if (!rest.programs.empty()) {
+    add_programs_up(sum_, rest);
+    if (!series_.empty()) add_programs_up(series_.back(), rest);
   }
   for (std::uint32_t row = 0; row < samples.rows(); ++row) {
     Span span;
@@ -153,6 +167,10 @@ void ObserverReport::add_up(Span& to, const Span& span) {
     bool peak = column.member == &Sample::ring_peak || column.member == &Sample::peak_rss_bytes;
     into = column.counter ? into + from : peak ? std::max(into, from) : from;
   }
+  add_programs_up(to, span);
+}
+
+void ObserverReport::add_programs_up(Span& to, const Span& span) {
   for (const auto& [number, program] : span.programs) {
     Program& into = to.programs[number];
     into.runs += program.runs;
@@ -170,7 +188,7 @@ std::string ObserverReport::text() const {
   auto to = std::back_inserter(out);
   const Sample& recorder = sum_.recorder;
   std::uint64_t cpu = recorder.user_ns + recorder.system_ns, programs = 0;
-  for (const auto& [number, program] : sum_.programs) programs += program.estimated_ns();
+  for (const auto& [number, program] : sum_.programs) programs += program.estimated_ns(number, sum_.length_ns);
   fmt::format_to(to, "{:<13} {} of CPU for the recorder ({:.2f} % of one), {} of memory at most\n",
                  "own cost", human_duration(cpu), percent(cpu, sum_.length_ns),
                  human_bytes(recorder.peak_rss_bytes));
@@ -180,7 +198,8 @@ std::string ObserverReport::text() const {
   for (const auto& [number, program] : sum_.programs) {
     if (program.runs == 0) continue;
     fmt::format_to(to, "  {:>14}  {}", human_count(program.runs), kind_of(number));
-    if (program.measured_runs) fmt::format_to(to, ", {:.0f} ns each", program.ns_per_run());
+    if (program.measured_runs && number != DSE_PROCESS_EXEC_FAIL)
+      fmt::format_to(to, ", {:.0f} ns each", program.ns_per_run());
     out += '\n';
   }
   return out;
@@ -210,7 +229,7 @@ void ObserverReport::write_span(Writer& w, const Span& span) {
     number("measured_runs", program.measured_runs);
     number("measured_ns", program.measured_ns);
     number("measured_window_ns", program.window_ns);
-    if (program.measured_runs) number("estimated_ns", program.estimated_ns());
+    if (program.measured_runs) number("estimated_ns", program.estimated_ns(kind, span.length_ns));
     w.EndObject();
   }
   w.EndArray();

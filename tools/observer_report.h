@@ -43,7 +43,7 @@ class ObserverReport {
     // Of one run, ns; 0: never measured.
     double ns_per_run() const;
     // Of all runs, as far as those that were measured speak for them.
-    std::uint64_t estimated_ns() const;
+    std::uint64_t estimated_ns(std::uint32_t kind, std::uint64_t length_ns) const;
   };
   // A span of time that ends with a sample.
   struct Span {
@@ -57,6 +57,7 @@ class ObserverReport {
                       Span& span);
   void keep(Span span);
   static void add_up(Span& to, const Span& span);
+  static void add_programs_up(Span& to, const Span& span);
   static void write_span(Writer& writer, const Span& span);
 
   bool keep_series_;

@@ -192,7 +192,8 @@ std::string gap_time(std::uint64_t real_ns) {
 std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
   std::vector<format::Loss> out;
   for (const format::Loss& loss : losses)
-    if (loss.count && (loss.kind == 0 || (kinds & format::kind_bit(loss.kind))))
+    if (loss.count && (loss.kind == 0 || loss.kind >= format::kMaxKinds ||
+                       (kinds & format::kind_bit(loss.kind))))
       out.push_back(loss);
   return out;
 }
@@ -228,8 +229,19 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
   return false;
 }
 
-int Printer::finish() {
+// Within a window only what was lost there counts, as far as it is known where.
+std::vector<format::Loss> Printer::losses_that_matter() const {
   auto losses = relevant(session_->source().losses(), session_->kinds());
+  if (options_.since.empty() && options_.until.empty()) return losses;
+  std::map<format::Kind, std::uint64_t> placed;
+  for (const replay::PlacedGap& gap : session_->gaps()) placed[gap.kind] += gap.lost;
+  std::erase_if(losses, [](const format::Loss& loss) { return loss.cause == "ring full"; });
+  for (auto [kind, count] : placed) losses.push_back({kind, "ring full", count});
+  return losses;
+}
+
+int Printer::finish() {
+  auto losses = losses_that_matter();
   print_summary(losses);
   flush();
   if (error_) return fail(*error_);

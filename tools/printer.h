@@ -68,6 +68,7 @@ class Printer {
   Printer() = default;
 
   void print_summary(const std::vector<format::Loss>& losses);
+  std::vector<format::Loss> losses_that_matter() const;
   bool report_completeness(const std::vector<format::Loss>& losses) const;
 
   EventOptions options_;

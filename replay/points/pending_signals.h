@@ -62,40 +62,49 @@ class PendingSignals {
       auto found = targets_.find(key(to_process ? pid : tid, to_process));
       if (found == targets_.end()) continue;
       Queue& queue = queue_of(found->second, signal);
+      queued_ -= queue.behind_first();
       // Those before it in the queue were not delivered: the process waited for them (sigwaitinfo).
       bool found_one = queue.drop_until([&](const Sender& sender) {
         if (signal < kFirstRealTime) return sender.code == code;
         return sender.code == code &&
                (sender.info_pid == info_pid || sender.info_pid == 0 || info_pid == 0);
       });
-      if (!found_one) continue;
-      Sender sender = queue.front();
-      queue.pop_front();
+      std::optional<Sender> sender;
+      if (found_one) {
+        sender = queue.front();
+        queue.pop_front();
+      }
+      queued_ += queue.behind_first();
+      if (!sender) continue;
       return sender;
     }
     return {};
   }
 
   void forget(std::uint32_t pid, std::uint32_t tid, bool whole_process) {
-    targets_.erase(key(tid, false));
+    forget_target(key(tid, false));
     if (!whole_process) return;
-    targets_.erase(key(pid, true));
+    forget_target(key(pid, true));
     fatal_of_thread_.erase(pid);
   }
   void clear() {
     targets_.clear();
+    queued_ = 0;
     fatal_of_thread_.clear();
   }
-  bool empty() const { return targets_.empty(); }
+  bool empty() const { return targets_.empty() && fatal_of_thread_.empty(); }
 
  private:
   static constexpr std::size_t kMaxSearch = 1024;
+  // Senders in all queues behind the first ones.
+  static constexpr std::size_t kMaxQueued = std::size_t{1} << 20;
 
   // Mostly one long, and then it must not allocate.
   class Queue {
    public:
     bool empty() const { return !has_first_; }
     std::size_t size() const { return has_first_ + rest_.size(); }
+    std::size_t behind_first() const { return rest_.size(); }
     const Sender& front() const { return first_; }
     void push_back(const Sender& sender) {
       if (has_first_) {
@@ -147,9 +156,18 @@ class PendingSignals {
     if (targets_.size() >= kMaxTargets && !targets_.count(at)) return;
     Queue& queue = queue_of(targets_[at], signal);
     // Whatever else a standard signal's slot holds was never delivered: the process discarded it.
+    queued_ -= queue.behind_first();
     if (signal < kFirstRealTime) queue.clear();
     // A process that never takes its real-time signals fills its queue up to RLIMIT_SIGPENDING.
-    if (queue.size() < kMaxQueue) queue.push_back(sender);
+    if (queue.empty() || (queue.size() < kMaxQueue && queued_ < kMaxQueued))
+      queue.push_back(sender);
+    queued_ += queue.behind_first();
+  }
+  void forget_target(std::uint64_t at) {
+    auto found = targets_.find(at);
+    if (found == targets_.end()) return;
+    for (const auto& [signal, queue] : found->second) queued_ -= queue.behind_first();
+    targets_.erase(found);
   }
   static std::uint64_t key(std::uint32_t target, bool to_process) {
     return std::uint64_t{target} << 1 | std::uint64_t{to_process};
@@ -161,6 +179,7 @@ class PendingSignals {
   }
 
   std::unordered_map<std::uint64_t, Target> targets_;
+  std::size_t queued_ = 0;
   // By process: the last signal that any of its threads was sent, or took without a handler.
   std::unordered_map<std::uint32_t, std::pair<std::uint32_t, Sender>> fatal_of_thread_;
 };

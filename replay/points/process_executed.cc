@@ -22,13 +22,15 @@ constexpr std::uint64_t kNoUser = 0xffffffff;
 struct FileFlag {
   std::string_view field;
   const char* column;
-  std::uint64_t bits;  // all of them
+  std::uint64_t bits;
+  bool any = false;  // one of them is enough
 };
 constexpr FileFlag kFileFlags[] = {
     {"proc.is_exe_from_memfd", "exeFlags", DSE_EXE_MEMFD},
     {"proc.is_exe_deleted", "exeFlags", DSE_EXE_DELETED},
     {"proc.is_exe_upper_layer", "exeFlags", DSE_EXE_UPPER_LAYER},
     {"proc.is_script", "exeFlags", DSE_EXE_SCRIPT},
+    {"proc.paths_cut", "exeFlags", DSE_EXE_PATH_CUT | DSE_EXE_CWD_CUT, true},
     {"proc.is_exe_setuid", "exeMode", kSetUid},
     {"proc.is_exe_setgid", "exeMode", kSetGid | kGroupExecute},
 };
@@ -64,7 +66,8 @@ class ProcessExecuted final : public ObservationPoint {
     for (const FileFlag& flag : kFileFlags)
       if (field.name == flag.field)
         return of_file(events, flag.column, out, [&](std::uint64_t value) {
-          return (value & flag.bits) == flag.bits ? 1u : 0u;
+          std::uint64_t found = value & flag.bits;
+          return (flag.any ? found != 0 : found == flag.bits) ? 1u : 0u;
         });
     if (field.name == "proc.exe_uid")
       return of_file(events, "exeUid", out, [](std::uint64_t uid) { return uid; });

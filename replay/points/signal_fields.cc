@@ -34,7 +34,7 @@ Result<EventColumn> values(const EventBatch& events, bool pointer) {
   auto& present = events.own_flags(events.size());
   for (std::uint32_t i = 0; i < events.size(); ++i) {
     auto code = static_cast<std::int32_t>(codes.numbers[codes.slot(i)]);
-    present[i] = code == kSiQueue || code == kSiTimer || code == kSiMesgq;
+    present[i] = has_value(code);
     std::uint64_t value = raw.numbers[raw.slot(i)];
     numbers[i] = pointer
                      ? value

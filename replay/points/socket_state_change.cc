@@ -70,7 +70,7 @@ class SocketStateChange final : public ObservationPoint {
   void reset() override { existing_.clear(); }
 
   Status process(const format::Batch& batch, const State&, EventBatch& out) override {
-    if (batch.table(DSE_SOCKET_SNAPSHOT)) DSE_TRY(note_existing(batch));
+    if (batch.snapshot() && batch.table(DSE_SOCKET_SNAPSHOT)) DSE_TRY(note_existing(batch));
     return out.use_table(batch.table(DSE_SOCKET_STATE));
   }
 
@@ -146,7 +146,7 @@ class SocketStateChange final : public ObservationPoint {
     DSE_TRY_ASSIGN(TableView table, TableView::open(batch, DSE_SOCKET_SNAPSHOT));
     DSE_TRY_ASSIGN(OwnerColumns columns, OwnerColumns::open(table));
     for (std::uint32_t row = 0; row < table.rows(); ++row)
-      existing_[columns.cookie[row]] = columns.at(row);
+      if (columns.source[row] != DSE_OWNER_UNKNOWN) existing_[columns.cookie[row]] = columns.at(row);
     return {};
   }
 
@@ -159,23 +159,28 @@ class SocketStateChange final : public ObservationPoint {
     auto& present = events.own_flags(n);
     auto& texts = events.own_texts(n);
     bool number = field == "sock.owner.pid" || field == "sock.owner.uid";
+    bool pid = field == "sock.owner.pid", name = field == "sock.owner.name";
+    bool source = field == "sock.owner.source";
     for (std::uint32_t i = 0; i < n; ++i) {
-      Owner owner = columns.at(i);
-      if (owner.source == DSE_OWNER_UNKNOWN)
-        if (auto found = existing_.find(columns.cookie[i]); found != existing_.end())
-          owner = found->second;
-      if (field == "sock.owner.source") {
-        texts[i] = source_name(owner.source);
-        continue;
+      const Owner* existing = nullptr;
+      if (columns.source[i] == DSE_OWNER_UNKNOWN) {
+        auto found = existing_.find(columns.cookie[i]);
+        if (found != existing_.end()) existing = &found->second;
       }
-      if (owner.source == DSE_OWNER_UNKNOWN) continue;
-      present[i] = 1;
-      numbers[i] = field == "sock.owner.pid" ? owner.pid : owner.uid;
-      if (field == "sock.owner.name") texts[i] = events.own_text(owner.name);
-      if (field == "sock.owner.container") {
-        const Container* container = events.state().container(
-            owner.cgroup_id, static_cast<std::uint32_t>(owner.ns_pid), events.number(i));
-        if (container) texts[i] = events.own_text(container->id);
+      std::uint64_t how = existing ? existing->source : columns.source[i];
+      if (source) texts[i] = source_name(how);
+      if (source || how == DSE_OWNER_UNKNOWN) continue;
+      if (number) {
+        present[i] = 1;
+        numbers[i] = pid ? (existing ? existing->pid : columns.pid[i])
+                         : (existing ? existing->uid : columns.uid[i]);
+      } else if (name) {
+        texts[i] = existing ? std::string_view(existing->name) : until_nul(columns.name[i]);
+      } else if (const Container* container = events.state().container(
+                     existing ? existing->cgroup_id : columns.cgroup[i],
+                     static_cast<std::uint32_t>(existing ? existing->ns_pid : columns.ns_pid[i]),
+                     events.number(i))) {
+        texts[i] = container->id;
       }
     }
     if (number) {

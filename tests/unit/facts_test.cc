@@ -308,6 +308,90 @@ TEST(containers, an_old_capture_replays_by_the_table_of_its_time) {
   EXPECT_EQ(events("ContainerEvent", script.records(), {}, named).size(), 0u);
 }
 
+TEST(containers, a_cgroup_below_its_own_neither_makes_nor_ends_it) {
+  dse_task runc = make_task(30, "runc"), init = inside(31, "sh", 30, 1, 78);
+  const std::string sub = kPath + "/sub";
+  Script script;
+  script.add(exec_record(init, "/bin/sh", {"sh"}));
+  script.add(cgroup_record(DSE_CGROUP_RMDIR, runc, 78, sub));
+  script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, 79, kPath + "/other"));
+  script.add(exit_with(inside(31, "sh", 30, 1, 77), 0));
+  auto got = events("ContainerEvent", script.records(),
+                    {cgroup_snapshot_record(77, kPath), cgroup_snapshot_record(78, sub),
+                     process_snapshot_record(init, "/bin/sh", {"sh"})});
+  EXPECT_EQ(phases(got), (std::vector<std::string>{"existing 31", "exited 31"}));
+  EXPECT_EQ(get(got[1], "container.evidence"), "init_exit");
+}
+
+TEST(containers, a_namespace_that_is_moved_into_a_containers_cgroup_is_that_container) {
+  dse_task crun = make_task(30, "crun"), init = inside(31, "crun", 30, 1, 1);
+  Script script;
+  script.add(exec_record(crun, "/crun", {"crun"}));
+  script.add(cgroup_record(DSE_CGROUP_MKDIR, crun, 77, kPath));
+  script.add(fork_record(crun, init));
+  script.add(cgroup_record(DSE_CGROUP_ATTACH, init, 77, kPath));
+  script.add(exec_record(inside(31, "sh", 30, 1), "/bin/sh", {"sh"}));
+  script.add(exit_with(inside(31, "sh", 30, 1), 0));
+  auto got = events("ContainerEvent", script.records());
+  EXPECT_EQ(phases(got), (std::vector<std::string>{"created -", "started 31", "exited 31"}));
+  for (const Fields& event : got) EXPECT_EQ(get(event, "container.id"), kId);
+}
+
+TEST(containers, two_of_one_name_are_two) {
+  dse_task lxc = make_task(30, "lxc-start");
+  Script script;
+  for (auto [id, path] : {std::pair(77, "/lxc/web"), {78, "/lxc/outer"}, {79, "/lxc/outer/lxc/web"}})
+    script.add(cgroup_record(DSE_CGROUP_MKDIR, lxc, static_cast<std::uint64_t>(id), path));
+  script.add(cgroup_record(DSE_CGROUP_RMDIR, lxc, 79, "/lxc/outer/lxc/web"));
+  auto got = events("ContainerEvent", script.records());
+  ASSERT_EQ(got.size(), 4u);
+  EXPECT_EQ(get(got[2], "container.ids"), "outer web ");
+  EXPECT_EQ(get(got[3], "cgroup.path"), "/lxc/outer/lxc/web");
+}
+
+TEST(containers, one_that_starts_again_in_a_cgroup_that_stays) {
+  dse_task nspawn = make_task(30, "systemd-nspawn"), first = inside(31, "init", 30, 1),
+           second = inside(32, "init", 30, 1);
+  second.ns_pid = kNamespace + 1;
+  Script script;
+  script.add(cgroup_record(DSE_CGROUP_MKDIR, nspawn, 77, "/machine.slice/machine-a.scope"));
+  for (const dse_task& init : {first, second}) {
+    script.add(fork_record(nspawn, init));
+    script.add(exec_record(init, "/sbin/init", {"init"}));
+    script.add(exit_with(init, 0));
+  }
+  EXPECT_EQ(phases(events("ContainerEvent", script.records())),
+            (std::vector<std::string>{"created -", "started 31", "exited 31", "created -",
+                                      "started 32", "exited 32"}));
+}
+
+TEST(containers, what_is_left_when_the_init_ends_still_belongs_to_it) {
+  dse_task parent = make_task(30, "unshare"), init = inside(31, "sh", 30, 1, 1),
+           left = inside(32, "sleep", 31, 2, 1);
+  Script script;
+  script.add(exec_record(parent, "/unshare", {"unshare"}));
+  script.add(exec_record(init, "/bin/sh", {"sh"}));
+  script.add(fork_record(init, left));
+  script.add(exit_with(init, 0, 0));
+  script.add(exit_with(left, 9));
+  auto got = events("ProcessExited", script.records());
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(get(got[1], "container.id"), "pidns-" + std::to_string(kNamespace));
+}
+
+TEST(containers, an_id_that_comes_back_has_nothing_of_the_one_before) {
+  dse_task runc = make_task(30, "runc");
+  Script script;
+  script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, 77, "/runc-demo.scope"));
+  script.add(container_metadata_record({"/runc-demo.scope", "demo", "runc state", "", "one"}));
+  script.add(cgroup_record(DSE_CGROUP_RMDIR, runc, 77, "/runc-demo.scope"));
+  script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, 78, "/runc-demo.scope"));
+  auto got = events("ContainerEvent", script.records());
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(get(got[1], "container.image"), "one");
+  EXPECT_EQ(get(got[2], "container.image"), "-");
+}
+
 // ---- sockets -------------------------------------------------------------------------------------
 
 dse_socket_state tcp(std::uint64_t cookie, std::uint8_t from, std::uint8_t to) {
@@ -459,6 +543,22 @@ TEST(signals, those_that_are_never_delivered_are_sent_all_the_same) {
   EXPECT_EQ(get(got[2], "sig.directed"), "thread");
 }
 
+TEST(signals, who_used_the_number_before_does_not_count) {
+  dse_task alice = make_task(100, "alice"), victim = make_task(200, "v"), thread = victim;
+  thread.tid = 201;
+  Script script;
+  script.add(generate_record(alice, thread, 15, -6, false));
+  script.add(exit_record(thread, false));
+  script.add(exit_record(victim, true));
+  dse_task reborn = victim;
+  reborn.start_time_ns += 5;
+  script.add(fatal_record(reborn, 15, DSE_DELIVER_GROUP_EXIT));  // its sending was lost
+  auto got = events("SignalDelivered", script.records());
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(get(got[0], "sig.cause"), "SIGTERM");
+  EXPECT_EQ(get(got[0], "sig.sender.pid"), "-");
+}
+
 // ---- sessions ------------------------------------------------------------------------------------
 
 TEST(session_account, the_recorders_own_events_are_counted) {
@@ -497,6 +597,17 @@ TEST(session_account, gaps_of_what_was_asked_for_are_placed) {
   EXPECT_EQ(session.gaps()[0].cpu, 1);
   EXPECT_EQ(session.gaps()[0].lost, 5u);
   EXPECT_LT(session.gaps()[0].since_ns, session.gaps()[0].until_ns);
+}
+
+// ---- all of it -----------------------------------------------------------------------------------
+
+TEST(facts, no_field_depends_on_where_batches_begin) {
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    RandomRecords random(seed, RandomRecords::Style::plausible);
+    Records snapshot = random.snapshot(seed % 40), records = random.take(120);
+    for (const std::string& point : dse::replay::point_names()) events(point, records, snapshot);
+    if (HasFailure()) FAIL() << "seed " << seed;
+  }
 }
 
 }  // namespace

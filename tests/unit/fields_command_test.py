@@ -44,6 +44,8 @@ class Fields(unittest.TestCase):
         for row, field in zip(rows, fields):
             cells = [row[start:end].strip() for start, end in zip(starts, starts[1:] + [None])]
             points = cells.pop(3)
+            cells[-1], _, on_request = cells[-1].partition(" [on request")
+            self.assertEqual(bool(on_request), bool(field["on_request"]), field["name"])
             self.assertEqual(cells, [field["name"], field["type"], field.get("unit", ""),
                                      field["description"]])
             if field["points"] == all_points:

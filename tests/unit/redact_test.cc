@@ -3,11 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
+
+#include "record/rewrite.h"
+#include "tests/unit/testing.h"
 
 using namespace std::string_literals;
 using dse::ErrorCode;
+using dse::record::NameRedactor;
 using dse::record::Redactor;
+using dse::record::rewrite;
 
 namespace {
 
@@ -173,6 +179,68 @@ TEST(redact, canaries_never_survive) {
     Redactor kept = redactor({canary}, {"K", "--key"});
     EXPECT_EQ(kept.env(block, cut).find(canary), std::string::npos);
   }
+}
+
+
+// ---- whole records -------------------------------------------------------------------------------
+
+Redactor secrets() { return *Redactor::make({"SECRET\\w*"}, {}); }
+
+TEST(rewrite, a_failed_exec_keeps_no_part_of_an_argument_that_was_cut) {
+  // Each argument is cut at a page and ends with a NUL all the same.
+  std::string whole = "plain", cut(4095, 'x');
+  cut.replace(4095 - 6, 6, "SECRET");
+  Record record = exec_fail_record(make_task(1, "sh"), "/no", {whole, cut, "-v"}, 2);
+  dse_process_exec_fail body;
+  std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
+  body.flags |= DSE_ARGS_CUT;
+  std::memcpy(record.data() + sizeof(dse_header), &body, sizeof(body));
+  // The rule does not match what is left of the secret.
+  auto kept = string_of(rewrite(bytes_of(record), *Redactor::make({"SECRET\\d{9}"}, {})));
+  EXPECT_EQ(kept.find("xSECRET"), std::string::npos);
+  std::memcpy(&body, kept.data() + sizeof(dse_header), sizeof(body));
+  EXPECT_EQ(kept.substr(sizeof(dse_header) + sizeof(body) + body.filename_size, body.args_size),
+            std::string("plain\0***\0***\0", 14));
+}
+
+TEST(rewrite, the_size_of_what_is_gone_does_not_show) {
+  Record record = exec_record(make_task(1, "sh"), "/bin/sh", {"sh", "SECRET123456"});
+  auto kept = string_of(rewrite(bytes_of(record), secrets()));
+  dse_process_exec body;
+  std::memcpy(&body, kept.data() + sizeof(dse_header), sizeof(body));
+  EXPECT_EQ(body.args_total, body.args_size);
+  EXPECT_EQ(header_of_record(kept).size, kept.size());
+}
+
+TEST(rewrite, what_does_not_add_up_loses_its_strings) {
+  Record record = exec_record(make_task(1, "sh"), "/bin/SECRET", {"SECRET"});
+  dse_process_exec body;
+  std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
+  body.args_size += 1000;
+  std::memcpy(record.data() + sizeof(dse_header), &body, sizeof(body));
+  auto kept = string_of(rewrite(bytes_of(record), secrets()));
+  EXPECT_EQ(kept.size(), sizeof(dse_header) + sizeof(body));
+  EXPECT_EQ(kept.find("SECRET"), std::string::npos);
+}
+
+TEST(rewrite, names_of_processes_are_those_of_files) {
+  Redactor rules = secrets();
+  NameRedactor names(rules);
+  for (int i = 0; i < 2; ++i) {  // the second time from memory
+    dse_socket_state body{};
+    std::memcpy(body.owner_comm, "a-SECRET-b", 10);
+    Record record = socket_record(make_task(1, "SECRETprog"), body);
+    std::vector<std::byte> kept(bytes_of(record).begin(), bytes_of(record).end());
+    names.apply_to_record(kept);
+    EXPECT_EQ(string_of(kept).find("SECRET"), std::string::npos);
+    EXPECT_STREQ(reinterpret_cast<const char*>(header_of_record(string_of(kept)).task.comm), "***");
+  }
+}
+
+TEST(redact, the_rules_themselves_do_not_show) {
+  Redactor rules = *Redactor::make({"--password[= ](\\S+)"}, {});
+  std::string shell = std::string("sh\0-c\0dse record --redact '--password[= ](\\S+)'\0", 48);
+  EXPECT_EQ(rules.args(shell, false).find("[= ]"), std::string::npos);
 }
 
 }  // namespace

@@ -55,6 +55,18 @@ TEST(versioned_table, settling_keeps_what_can_still_be_asked_for) {
   EXPECT_EQ(table.size(), 1u);  // nothing stays for ever
 }
 
+TEST(versioned_table, the_record_before_a_batch_can_be_asked_for) {
+  VersionedTable<int> table;
+  table.set(1, 10, 5);
+  table.set(1, 21, 6);  // with the last record of its batch, for the next one on
+  table.settle(21);
+  ASSERT_NE(table.at(1, 20), nullptr);
+  EXPECT_EQ(*table.at(1, 20), 5);
+  EXPECT_EQ(*table.at(1, 21), 6);
+  table.settle(30);
+  EXPECT_EQ(*table.at(1, 29), 6);
+}
+
 TEST(versioned_table, what_comes_back_after_its_end_stays) {
   VersionedTable<int> table;
   table.set(1, 10, 5);
