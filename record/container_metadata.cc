@@ -274,8 +274,7 @@ class Lookup {
   }
 
   void look_at_docker() {
-    const auto text = read(root_ + "var/lib/docker/containers/" + wanted_.id +
-                                "/config.v2.json");
+    const auto text = read(root_ + "var/lib/docker/containers/" + wanted_.id + "/config.v2.json");
     const auto facts = text ? parse_docker_container(*text, wanted_.id) : std::nullopt;
     if (facts) add(*facts, "docker state");
   }

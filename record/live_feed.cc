@@ -353,8 +353,7 @@ void LiveFeed::drain_into_ready() {
 
 // Some kernels leave tasks out of what BPF programs may walk (seen with pid 1 of a virtual machine).
 // Younger processes than `before` are not hidden: their fork is in the stream.
-void LiveFeed::add_hidden_processes(std::vector<ProcessRow>& processes,
-                                    std::uint64_t before,
+void LiveFeed::add_hidden_processes(std::vector<ProcessRow>& processes, std::uint64_t before,
                                     const std::function<void()>& meanwhile) const {
   constexpr std::uint64_t kClockTick = 10'000'000;  // how fine /proc tells when a process started
   std::unordered_set<std::uint32_t> known;

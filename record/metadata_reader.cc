@@ -32,7 +32,8 @@ std::list<ContainerMetadata> read_safely(const std::string& path, const Metadata
                                          RuntimeApi& api, bool all_states) {
   std::list<ContainerMetadata> out;
   try {
-    if (auto found = read_container_metadata(path, places, api, all_states)) out.push_back(std::move(*found));
+    if (auto found = read_container_metadata(path, places, api, all_states))
+      out.push_back(std::move(*found));
   } catch (const std::exception&) {
     out.clear();
   }

@@ -127,8 +127,8 @@ Stat read_stat(std::uint32_t pid) {
     if (i == 6) out.session = static_cast<std::uint32_t>(number);
     if (i == 7) out.tty = static_cast<std::uint32_t>(number);
     if (i == 22)
-      out.start_time_ns =
-          number * (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+      out.start_time_ns = number *
+                          (1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
   }
   return out;
 }

@@ -249,7 +249,8 @@ Result<std::vector<char>> read_iterator(const bpf_link* link, const std::string&
 }  // namespace
 
 Result<std::vector<ProcessRow>> Programs::processes(const std::function<void()>& meanwhile) {
-  DSE_TRY_ASSIGN(std::vector<char> bytes, read_iterator(impl_->processes.get(), "processes", meanwhile));
+  DSE_TRY_ASSIGN(std::vector<char> bytes,
+                 read_iterator(impl_->processes.get(), "processes", meanwhile));
   std::vector<ProcessRow> rows;
   std::string_view rest(bytes.data(), bytes.size());
   while (rest.size() >= sizeof(dse_process_row)) {

@@ -70,8 +70,7 @@ Result<Account> Recorder::run(const std::function<void(const Account&)>& tick) {
       if (tick) tick(account());
     }
   }
-  if (reason.empty() && options_.live.max_records &&
-      account().records >= options_.live.max_records)
+  if (reason.empty() && options_.live.max_records && account().records >= options_.live.max_records)
     reason = "--max-events";
   if (reason.empty()) reason = "stopped";
   DSE_TRY(recording_->finish(reason));

@@ -131,8 +131,7 @@ Result<Redactor> Redactor::make(const std::vector<std::string>& patterns,
     out.patterns_.push_back(std::move(pattern));
     // A rule may name the secret that it is to hide, and it stands in the command line of the recorder
     // and of who started it.
-    out.patterns_.push_back(
-        std::make_shared<const re2::RE2>(re2::RE2::QuoteMeta(text), options));
+    out.patterns_.push_back(std::make_shared<const re2::RE2>(re2::RE2::QuoteMeta(text), options));
   }
   for (const std::string& name : env) {
     if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)

@@ -137,12 +137,12 @@ std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor
   using Fail = dse_process_exec_fail;
   switch (kind_of(record)) {
     case DSE_PROCESS_EXEC:
-      return rewrite_parts<Exec, 6>(record,
-                                    {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size,
-                                     &Exec::interp_size, &Exec::cwd_size, &Exec::env_size},
-                                    {text_rule<Exec>, args_rule, text_rule<Exec>,
-                                     text_rule<Exec>, text_rule<Exec>, env_rule},
-                                    redactor);
+      return rewrite_parts<Exec, 6>(
+          record,
+          {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size, &Exec::interp_size,
+           &Exec::cwd_size, &Exec::env_size},
+          {text_rule<Exec>, args_rule, text_rule<Exec>, text_rule<Exec>, text_rule<Exec>, env_rule},
+          redactor);
     case DSE_PROCESS_EXEC_FAIL:
       return rewrite_parts<Fail, 3>(record,
                                     {&Fail::filename_size, &Fail::args_size, &Fail::cwd_size},

@@ -204,8 +204,14 @@ ContainerTracker::Shared ContainerTracker::Walk::known_container(const Subject& 
   if (const Cgroup* cgroup = state_.cgroup(subject.cgroup, number_); cgroup && cgroup->container)
     return cgroup->container;
   if (const Shared* found = tracker_.by_cgroup_.newest(subject.cgroup)) return *found;
-  if (const Shared* found = tracker_.by_namespace_.newest(subject.ns_pid)) return *found;
-  return nullptr;
+  const Shared* found = tracker_.by_namespace_.newest(subject.ns_pid);
+  if (!found) return nullptr;
+  // The kernel uses the numbers of namespaces again; another init is that of another one.
+  if (is_init_of_namespace(subject.vpid, subject.ns_pid)) {
+    auto init = tracker_.inits_.find(subject.pid);
+    if (init == tracker_.inits_.end() || init->second != (*found)->key) return nullptr;
+  }
+  return *found;
 }
 
 // One that nothing but this process tells of: the init of a pid namespace, or a program that runc is
@@ -364,6 +370,7 @@ Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
 
   bool init = is_init_of_namespace(child.vpid, child.ns_pid) && child.ns_pid != tasks_.ns_pid[task];
   if (!init && !child.runc_stage) return {};
+  if (init) tracker_.by_namespace_.erase(child.ns_pid, number_);  // of one that has gone
   Shared container = known_container(child);
   if (!container && !child.runc_stage) return {};  // what it is shows when it executes something
   if (!container) container = new_container(child);

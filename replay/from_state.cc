@@ -86,8 +86,7 @@ Result<EventColumn> image(const EventBatch& events, bool path) {
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
     const Process* process = events.state().process(static_cast<std::uint32_t>(pid[task]), number);
-    if (!process || !process->image || !process->started_at(start[task]))
-      return std::string_view();
+    if (!process || !process->image || !process->started_at(start[task])) return std::string_view();
     return present_text(path ? process->image->exepath : process->image->command_line);
   });
 }

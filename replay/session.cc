@@ -43,8 +43,7 @@ void Session::start() {
     std::vector<std::size_t> used;
     for (std::size_t i = 0; i < point->fields().size(); ++i) {
       const std::string& name = point->fields()[i].name;
-      bool named = !only_ ||
-                   std::find(only_->begin(), only_->end(), name) != only_->end();
+      bool named = !only_ || std::find(only_->begin(), only_->end(), name) != only_->end();
       bool window = name == "evt.time" && (since_ || until_ || since_start_ || until_start_);
       if (named || window) used.push_back(i);
     }

@@ -59,8 +59,8 @@ void set_name(Process& process, std::string_view comm) {
 
 bool Process::started_at(std::uint64_t start_ns) const {
   constexpr std::uint64_t kClockTick = 10'000'000;
-  return start_time_ns == start_ns || (start_time_ns % kClockTick == 0 &&
-                                       start_ns - start_time_ns < kClockTick);
+  return start_time_ns == start_ns ||
+         (start_time_ns % kClockTick == 0 && start_ns - start_time_ns < kClockTick);
 }
 
 std::string_view Process::name_view() const {
@@ -161,8 +161,8 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints moved_in, attaches.ints("hierarchy"));
 
   auto of_task = [&](std::uint64_t task) {
-    Process process{u32(pid[task]), u32(ppid[task]), start[task], cgroup[task],
-                    u32(ns_pid[task]), {}, {}};
+    Process process{
+        u32(pid[task]), u32(ppid[task]), start[task], cgroup[task], u32(ns_pid[task]), {}, {}};
     set_name(process, comm[task]);
     return process;
   };

@@ -188,7 +188,8 @@ std::string ObserverReport::text() const {
   auto to = std::back_inserter(out);
   const Sample& recorder = sum_.recorder;
   std::uint64_t cpu = recorder.user_ns + recorder.system_ns, programs = 0;
-  for (const auto& [number, program] : sum_.programs) programs += program.estimated_ns(number, sum_.length_ns);
+  for (const auto& [number, program] : sum_.programs)
+    programs += program.estimated_ns(number, sum_.length_ns);
   fmt::format_to(to, "{:<13} {} of CPU for the recorder ({:.2f} % of one), {} of memory at most\n",
                  "own cost", human_duration(cpu), percent(cpu, sum_.length_ns),
                  human_bytes(recorder.peak_rss_bytes));

@@ -192,8 +192,8 @@ std::string gap_time(std::uint64_t real_ns) {
 std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
   std::vector<format::Loss> out;
   for (const format::Loss& loss : losses)
-    if (loss.count && (loss.kind == 0 || loss.kind >= format::kMaxKinds ||
-                       (kinds & format::kind_bit(loss.kind))))
+    if (loss.count &&
+        (loss.kind == 0 || loss.kind >= format::kMaxKinds || (kinds & format::kind_bit(loss.kind))))
       out.push_back(loss);
   return out;
 }

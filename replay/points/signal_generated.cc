@@ -62,8 +62,8 @@ class SignalGenerated final : public ObservationPoint {
       if (!process) continue;
       if (name) {
         texts[i] = events.own_text(std::string(process->name_view()));
-      } else if (const Container* container = events.state().container(process->cgroup_id, process->ns_pid,
-                                                                       events.number(i))) {
+      } else if (const Container* container = events.state().container(
+                     process->cgroup_id, process->ns_pid, events.number(i))) {
         texts[i] = events.own_text(container->id);
       }
     }

@@ -146,7 +146,8 @@ class SocketStateChange final : public ObservationPoint {
     DSE_TRY_ASSIGN(TableView table, TableView::open(batch, DSE_SOCKET_SNAPSHOT));
     DSE_TRY_ASSIGN(OwnerColumns columns, OwnerColumns::open(table));
     for (std::uint32_t row = 0; row < table.rows(); ++row)
-      if (columns.source[row] != DSE_OWNER_UNKNOWN) existing_[columns.cookie[row]] = columns.at(row);
+      if (columns.source[row] != DSE_OWNER_UNKNOWN)
+        existing_[columns.cookie[row]] = columns.at(row);
     return {};
   }
 

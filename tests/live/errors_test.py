@@ -241,7 +241,7 @@ class Input(Errors):
 class Output(Errors):
     def test_a_reader_that_goes_away(self):
         path = self.sample()
-        for command in (["replay", path, "-o", "json"], ["replay", path, "-o", "text"]):
+        for command in (["replay", "-q", path, "-o", "json"], ["replay", "-q", path, "-o", "text"]):
             process = subprocess.Popen([DSE, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             process.stdout.read(1)
             process.stdout.close()

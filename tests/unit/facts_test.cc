@@ -82,15 +82,24 @@ TEST(exec_facts, what_is_known_of_the_executable) {
   auto got = events("ProcessExecuted", script.records());
   ASSERT_EQ(got.size(), 1u);
   const std::map<std::string, std::string> expected{
-      {"proc.exepath", "/usr/bin/dash"},  {"proc.interp", "/bin/sh"},
-      {"proc.cwd", "/srv"},               {"proc.env", "PATH=/bin LANG=C "},
-      {"proc.exe_dev", "254:3"},          {"proc.exe_uid", "7"},
-      {"proc.is_exe_setuid", "1"},        {"proc.is_exe_setgid", "0"},
-      {"proc.is_exe_upper_layer", "1"},   {"proc.is_exe_from_memfd", "0"},
-      {"proc.is_exe_deleted", "0"},       {"proc.is_script", "1"},
-      {"proc.tty", "pts/5"},              {"proc.sid", "40"},
-      {"user.loginuid", "-"},             {"thread.cap_effective", "CAP_CHOWN CAP_NET_RAW "},
-      {"thread.cap_permitted", ""},       {"proc.ret", "-"},
+      {"proc.exepath", "/usr/bin/dash"},
+      {"proc.interp", "/bin/sh"},
+      {"proc.cwd", "/srv"},
+      {"proc.env", "PATH=/bin LANG=C "},
+      {"proc.exe_dev", "254:3"},
+      {"proc.exe_uid", "7"},
+      {"proc.is_exe_setuid", "1"},
+      {"proc.is_exe_setgid", "0"},
+      {"proc.is_exe_upper_layer", "1"},
+      {"proc.is_exe_from_memfd", "0"},
+      {"proc.is_exe_deleted", "0"},
+      {"proc.is_script", "1"},
+      {"proc.tty", "pts/5"},
+      {"proc.sid", "40"},
+      {"user.loginuid", "-"},
+      {"thread.cap_effective", "CAP_CHOWN CAP_NET_RAW "},
+      {"thread.cap_permitted", ""},
+      {"proc.ret", "-"},
       {"proc.exec_tid", "50"},
   };
   for (const auto& [name, value] : expected) EXPECT_EQ(get(got[0], name), value) << name;
@@ -233,8 +242,8 @@ TEST(containers, a_process_that_enters_is_told_once_and_its_children_never) {
   script.add(exit_with(init, 7 << 8));
   script.add(cgroup_record(DSE_CGROUP_RMDIR, runc, 77, kPath));
   auto got = events("ContainerEvent", script.records());
-  EXPECT_EQ(phases(got), (std::vector<std::string>{"created -", "started 31", "exec 40",
-                                                   "exited 31"}));
+  EXPECT_EQ(phases(got),
+            (std::vector<std::string>{"created -", "started 31", "exec 40", "exited 31"}));
   EXPECT_EQ(get(got[2], "container.init_pid"), "31");
   EXPECT_EQ(get(got[2], "container.evidence"), "entered");
   EXPECT_EQ(get(got[3], "proc.exit_code"), "7");
@@ -258,11 +267,12 @@ TEST(containers, every_event_names_its_own_as_of_then) {
   dse_task runc = make_task(30, "runc"), init = inside(31, "sh", 30, 1);
   Script script;
   script.add(exec_record(make_task(50, "host"), "/host", {"host"}));
-  script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, 77, kPath + "/docker/" + kId.substr(0, 63) + "0"));
+  script.add(
+      cgroup_record(DSE_CGROUP_MKDIR, runc, 77, kPath + "/docker/" + kId.substr(0, 63) + "0"));
   script.add(exec_record(init, "/bin/sh", {"sh", "1"}));
   script.add(container_metadata_record({kPath + "/docker/" + kId.substr(0, 63) + "0",
-                                        kId.substr(0, 63) + "0", "docker state", "web",
-                                        "nginx:1", "sha256:1", "", "", "", std::string("a=b\0", 4)}));
+                                        kId.substr(0, 63) + "0", "docker state", "web", "nginx:1",
+                                        "sha256:1", "", "", "", std::string("a=b\0", 4)}));
   script.add(exec_record(init, "/bin/sh", {"sh", "2"}));
   auto got = events("ProcessExecuted", script.records());
   ASSERT_EQ(got.size(), 3u);
@@ -340,7 +350,8 @@ TEST(containers, a_namespace_that_is_moved_into_a_containers_cgroup_is_that_cont
 TEST(containers, two_of_one_name_are_two) {
   dse_task lxc = make_task(30, "lxc-start");
   Script script;
-  for (auto [id, path] : {std::pair(77, "/lxc/web"), {78, "/lxc/outer"}, {79, "/lxc/outer/lxc/web"}})
+  for (auto [id, path] :
+       {std::pair(77, "/lxc/web"), {78, "/lxc/outer"}, {79, "/lxc/outer/lxc/web"}})
     script.add(cgroup_record(DSE_CGROUP_MKDIR, lxc, static_cast<std::uint64_t>(id), path));
   script.add(cgroup_record(DSE_CGROUP_RMDIR, lxc, 79, "/lxc/outer/lxc/web"));
   auto got = events("ContainerEvent", script.records());
@@ -377,6 +388,27 @@ TEST(containers, what_is_left_when_the_init_ends_still_belongs_to_it) {
   auto got = events("ProcessExited", script.records());
   ASSERT_EQ(got.size(), 2u);
   EXPECT_EQ(get(got[1], "container.id"), "pidns-" + std::to_string(kNamespace));
+}
+
+TEST(containers, the_kernel_uses_numbers_of_namespaces_again) {
+  dse_task runc = make_task(30, "runc"), stage = make_task(29, "runc:[1:CHILD]");
+  stage.ppid = 30;
+  Script script;
+  script.add(exec_record(runc, "/runc", {"runc"}));
+  for (std::uint32_t pid : {31u, 32u}) {
+    std::uint64_t cgroup = 70 + pid;
+    stage.cgroup_id = cgroup;
+    dse_task init = inside(pid, "runc:[2:INIT]", 30, 1, cgroup),
+             sh = inside(pid, "sh", 30, 1, cgroup);
+    script.add(cgroup_record(DSE_CGROUP_MKDIR, runc, cgroup, "/box" + std::to_string(pid)));
+    script.add(fork_record(stage, init));
+    script.add(exec_record(sh, "/bin/sh", {"sh"}));
+    script.add(exit_with(sh, 0));
+  }
+  auto got = events("ContainerEvent", script.records());
+  EXPECT_EQ(phases(got), (std::vector<std::string>{"created -", "started 31", "exited 31",
+                                                   "created -", "started 32", "exited 32"}));
+  EXPECT_EQ(get(got[5], "container.id"), "box32");
 }
 
 TEST(containers, an_id_that_comes_back_has_nothing_of_the_one_before) {
@@ -531,8 +563,7 @@ TEST(signals, those_that_are_never_delivered_are_sent_all_the_same) {
   script.add(generate_record(a, b, 17, 0, true, 1));
   script.add(generate_record(a, b, 10, 0, true, 2));
   script.add(generate_record(a, b, 11, 0x80, false));
-  auto got = events("SignalGenerated", script.records(),
-                    {process_snapshot_record(b, "/b", {"b"})});
+  auto got = events("SignalGenerated", script.records(), {process_snapshot_record(b, "/b", {"b"})});
   ASSERT_EQ(got.size(), 3u);
   EXPECT_EQ(get(got[0], "sig.result"), "ignored");
   EXPECT_EQ(get(got[1], "sig.result"), "already_pending");
@@ -568,7 +599,8 @@ TEST(session_account, the_recorders_own_events_are_counted) {
   script.add(exec_record(make_task(50, "a"), "/a", {"a"}));
   script.add(exec_record(make_task(99, "dse"), "/dse", {"dse"}));
   for (bool show : {false, true}) {
-    Session session(std::make_unique<MemoryRecords>(Records{}, std::vector<Records>{script.records()}, info));
+    Session session(
+        std::make_unique<MemoryRecords>(Records{}, std::vector<Records>{script.records()}, info));
     session.add(dse::replay::process_executed());
     session.show_self(show);
     std::size_t shown = 0;
@@ -589,7 +621,8 @@ TEST(session_account, gaps_of_what_was_asked_for_are_placed) {
   script.add(exec_record(a, "/a", {"a"}), 1);
   script.lose(DSE_SOCKET_STATE, 0, 3);
   script.add(socket_record(a, tcp(1, 7, 2)));
-  Session session(std::make_unique<MemoryRecords>(Records{}, std::vector<Records>{script.records()}));
+  Session session(
+      std::make_unique<MemoryRecords>(Records{}, std::vector<Records>{script.records()}));
   session.add(dse::replay::process_executed());
   for (const Event& event : session) (void)event;
   ASSERT_EQ(session.gaps().size(), 1u);

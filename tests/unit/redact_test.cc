@@ -181,7 +181,6 @@ TEST(redact, canaries_never_survive) {
   }
 }
 
-
 // ---- whole records -------------------------------------------------------------------------------
 
 Redactor secrets() { return *Redactor::make({"SECRET\\w*"}, {}); }
