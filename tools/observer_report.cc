@@ -193,8 +193,13 @@ std::string ObserverReport::text() const {
   fmt::format_to(to, "{:<13} {} of CPU for the recorder ({:.2f} % of one), {} of memory at most\n",
                  "own cost", human_duration(cpu), percent(cpu, sum_.length_ns),
                  human_bytes(recorder.peak_rss_bytes));
-  fmt::format_to(to, "{:<13} {} for the programs ({:.2f} %); rings at most {:.1f} % full\n", "",
-                 human_duration(programs), percent(programs, sum_.length_ns),
+  bool measured = std::any_of(sum_.programs.begin(), sum_.programs.end(),
+                              [](const auto& program) { return program.second.measured_runs; });
+  std::string kernel_side =
+      measured ? fmt::format("{} for the programs ({:.2f} %)", human_duration(programs),
+                             percent(programs, sum_.length_ns))
+               : "no time of the programs, as none ran while they were timed";
+  fmt::format_to(to, "{:<13} {}; rings at most {:.1f} % full\n", "", kernel_side,
                  percent(recorder.ring_peak, recorder.ring_bytes));
   for (const auto& [number, program] : sum_.programs) {
     if (program.runs == 0) continue;
