@@ -197,6 +197,9 @@ Status Programs::attach() {
   for (auto [kind, program] : impl_->programs) {
     impl_->links.emplace_back(bpf_program__attach(program));
     if (!impl_->links.back()) {
+      if (kind == DSE_PROCESS_EXEC_FAIL && (errno == EACCES || errno == EPERM))
+        return Error(ErrorCode::privilege,
+                     "failed execs need to read tracefs (/sys/kernel/tracing): run as root");
       if (kind == DSE_PROCESS_EXEC_FAIL && errno == ENOENT)
         return Error(ErrorCode::privilege,
                      "failed execs need the tracepoints of system calls: mount tracefs (mount -t "

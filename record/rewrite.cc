@@ -99,6 +99,18 @@ void redact_name(std::uint8_t (&name)[DSE_COMM_SIZE], const Redactor& redactor) 
   std::memcpy(name, kept.data(), std::min<std::size_t>(kept.size(), sizeof(name) - 1));
 }
 
+// Whether the file name of an exec, which has gone through the rules, shows that it was one.
+bool names_a_secret(std::span<const std::byte> record) {
+  dse_process_exec body;
+  if (record.size() < sizeof(dse_header) + sizeof(body)) return false;
+  std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
+  std::string_view rest(
+      reinterpret_cast<const char*>(record.data()) + sizeof(dse_header) + sizeof(body),
+      record.size() - sizeof(dse_header) - sizeof(body));
+  std::string_view filename = rest.substr(0, body.filename_size);
+  return filename.substr(filename.rfind('/') + 1).find("***") != std::string_view::npos;
+}
+
 void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
   if (!redactor_.redacts()) return;
   Name before;
@@ -113,10 +125,17 @@ void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
   }
 }
 
+void NameRedactor::hide(const std::uint8_t (&name)[DSE_COMM_SIZE]) {
+  Name key, hidden{'*', '*', '*'};
+  std::memcpy(key.data(), name, sizeof(name));
+  known_[key] = hidden;
+}
+
 void NameRedactor::apply_to_record(std::span<std::byte> record) {
   dse_header header;
   if (!redactor_.redacts() || record.size() < sizeof(header)) return;
   std::memcpy(&header, record.data(), sizeof(header));
+  if (header.kind == DSE_PROCESS_EXEC && names_a_secret(record)) hide(header.task.comm);
   apply(header.task.comm);
   std::memcpy(record.data(), &header, sizeof(header));
   if (header.kind != DSE_SOCKET_STATE || record.size() < sizeof(header) + sizeof(dse_socket_state))

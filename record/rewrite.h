@@ -20,6 +20,8 @@ class NameRedactor {
   explicit NameRedactor(const Redactor& redactor) : redactor_(redactor) {}
 
   void apply(std::uint8_t (&name)[DSE_COMM_SIZE]);
+  // From now on this name is a secret as a whole: it is that of a file that is, cut to fifteen bytes.
+  void hide(const std::uint8_t (&name)[DSE_COMM_SIZE]);
   // The name of the task of a record, and of the owner of a socket.
   void apply_to_record(std::span<std::byte> record);
 

@@ -145,6 +145,8 @@ void SnapshotBuilder::add(const ProcessRow& process) {
   body.cwd_size = size_of(cwd);
   body.env_size = size_of(env);
   dse_task task = process.task;
+  if (exe.substr(exe.rfind('/') + 1) != process.exe.substr(process.exe.rfind('/') + 1))
+    names_.hide(task.comm);
   names_.apply(task.comm);
   append(DSE_PROCESS_SNAPSHOT, boot_time_ns(), task,
          with_parts(std::as_bytes(std::span(&body, 1)), {exe, args, cwd, env}));

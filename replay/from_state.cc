@@ -122,6 +122,13 @@ Result<EventColumn> is_self(const EventBatch& events) {
   return out;
 }
 
+// Whose own state a source of metadata is; empty: that of one who calls another.
+std::string_view runtime_of_source(std::string_view source) {
+  if (source.starts_with("runc state")) return "runc";
+  if (source.starts_with("crun state")) return "crun";
+  return {};
+}
+
 bool is_container_field(std::string_view field) {
   return field.starts_with("container.") || field.starts_with("k8s.");
 }
@@ -148,6 +155,13 @@ std::string_view container_text(std::string_view field, const Container* contain
                                 const State& state, std::uint64_t number) {
   if (!container) return {};
   if (field == "container.id") return container->id;
+  if ((field == "container.runtime" && container->runtime == "unknown") ||
+      (field == "container.confidence" && container->confidence != Confidence::high)) {
+    // What nothing in the kernel tells, the runtime itself may have told.
+    const ContainerMetadata* told = state.metadata(*container, number);
+    std::string_view runtime = told ? runtime_of_source(told->source) : std::string_view();
+    if (!runtime.empty()) return field == "container.runtime" ? runtime : "high";
+  }
   if (field == "container.runtime") return container->runtime;
   if (field == "container.ids") return container->ids;
   if (field == "container.confidence") return confidence_name(container->confidence);

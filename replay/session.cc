@@ -73,6 +73,7 @@ Status Session::take(format::Step step) {
     state_.reset(source_->info());
     for (auto& point : points_) point->reset();
     const format::SegmentInfo& info = source_->info();
+    note_unrecorded(info);
     std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
     if (since_start_) since_ = start + *std::exchange(since_start_, {});
     if (until_start_) until_ = start + *std::exchange(until_start_, {});
@@ -91,6 +92,18 @@ Status Session::take(format::Step step) {
     cursors_.push_back({std::move(events), 0, self});
   }
   return note_gaps(*batch_);
+}
+
+void Session::note_unrecorded(const format::SegmentInfo& info) {
+  // These are there on request, or once in a capture.
+  constexpr format::KindSet kOptional = format::kind_bit(DSE_PROCESS_EXEC_FAIL) |
+                                        format::kind_bit(DSE_SOCKET_SNAPSHOT);
+  if (info.kinds.empty()) return;  // it does not say
+  format::KindSet recorded = kOptional;
+  for (format::Kind kind : info.kinds)
+    if (kind < format::kMaxKinds) recorded |= format::kind_bit(kind);
+  for (const auto& point : points_)
+    if (point->kinds() & ~recorded) unrecorded_.insert(point->name());
 }
 
 Status Session::note_gaps(const format::Batch& batch) {

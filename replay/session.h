@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,9 @@ class Session {
   static constexpr std::size_t kMaxGaps = 10'000;
   const std::vector<PlacedGap>& gaps() const { return gaps_; }
 
+  // Points whose records a capture that was read does not have, as it was recorded without them.
+  const std::set<std::string>& unrecorded() const { return unrecorded_; }
+
   format::Source& source() { return *source_; }
   const State& state() const { return state_; }
   const std::vector<std::unique_ptr<ObservationPoint>>& points() const { return points_; }
@@ -100,6 +104,7 @@ class Session {
   bool passes(const Event& event) const;
   bool is_hidden(const Cursor& cursor, std::uint32_t event);
   Status note_gaps(const format::Batch& batch);
+  void note_unrecorded(const format::SegmentInfo& info);
 
   std::unique_ptr<format::Source> source_;
   std::vector<std::unique_ptr<ObservationPoint>> points_;
@@ -111,6 +116,7 @@ class Session {
   bool show_self_ = false;
   std::uint64_t hidden_self_ = 0;
   std::vector<PlacedGap> gaps_;
+  std::set<std::string> unrecorded_;
   bool started_ = false;
   bool idle_ = false;
   bool ended_ = false;

@@ -72,6 +72,7 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   options.ring_bytes = flags.buffer_bytes;
   options.max_args = static_cast<std::uint32_t>(flags.max_args);
   options.failed_execs = flags.failed_execs;
+  if (flags.failed_execs) options.kinds |= format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   options.container_metadata = !flags.no_container_metadata;
   DSE_TRY_ASSIGN(options.redactor, record::Redactor::make(flags.redact, flags.env));
   options.described = {

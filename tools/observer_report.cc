@@ -195,10 +195,10 @@ std::string ObserverReport::text() const {
                  human_bytes(recorder.peak_rss_bytes));
   bool measured = std::any_of(sum_.programs.begin(), sum_.programs.end(),
                               [](const auto& program) { return program.second.measured_runs; });
-  std::string kernel_side =
-      measured ? fmt::format("{} for the programs ({:.2f} %)", human_duration(programs),
-                             percent(programs, sum_.length_ns))
-               : "no time of the programs, as none ran while they were timed";
+  std::string kernel_side = measured ? fmt::format("{} for the programs ({:.2f} %)",
+                                                   human_duration(programs),
+                                                   percent(programs, sum_.length_ns))
+                                     : "no time of the programs, as none ran while they were timed";
   fmt::format_to(to, "{:<13} {}; rings at most {:.1f} % full\n", "", kernel_side,
                  percent(recorder.ring_peak, recorder.ring_bytes));
   for (const auto& [number, program] : sum_.programs) {

@@ -89,6 +89,12 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }
 
+Status check_window(const std::optional<TimeBound>& since, const std::optional<TimeBound>& until) {
+  if (since && until && since->from == until->from && since->ns > until->ns)
+    return usage("--since is later than --until");
+  return {};
+}
+
 void set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
                         const std::optional<TimeBound>& until) {
   auto ns = [](const std::optional<TimeBound>& bound, TimeBound::From from) {
@@ -206,7 +212,9 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
   if (std::uint64_t hidden = session_->hidden_self())
     self = fmt::format("{} event{} of the recorder's own left out (--self)", human_count(hidden),
                        hidden == 1 ? "" : "s");
-  if (losses.empty()) {
+  if (!session_->unrecorded().empty())
+    say(fmt::format("incomplete: recorded without {}", fmt::join(session_->unrecorded(), ", ")));
+  else if (losses.empty()) {
     // What could not be read is no less missing; the notes have told of it.
     if (options_.quiet || !session_->source().notes().empty()) return true;
     bool limited = options_.limit && printed_ >= options_.limit;
@@ -214,6 +222,7 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
                     self.empty() ? "" : "; ", self));
     return true;
   }
+  if (losses.empty()) return true;  // no loss
   say("incomplete: of the records that it is made of, the recorder lost " +
       human_count(total(losses)) + ":");
   for (const std::string& line : describe_losses(losses)) say("  " + line);

@@ -613,6 +613,16 @@ TEST(session_account, the_recorders_own_events_are_counted) {
   }
 }
 
+TEST(session_account, what_was_not_recorded_is_not_nothing) {
+  SegmentInfo info = test_info();
+  info.kinds = {DSE_PROCESS_EXEC, DSE_PROCESS_EXIT, DSE_SIGNAL_DELIVER, DSE_SIGNAL_GENERATE};
+  Session session(std::make_unique<MemoryRecords>(Records{}, std::vector<Records>{}, info));
+  for (const char* point : {"ProcessExecuted", "SocketStateChange", "SignalDelivered"})
+    session.add(dse::replay::make_point(point));
+  for (const Event& event : session) (void)event;
+  EXPECT_EQ(session.unrecorded(), std::set<std::string>{"SocketStateChange"});
+}
+
 TEST(session_account, gaps_of_what_was_asked_for_are_placed) {
   dse_task a = make_task(50, "a");
   Script script;
