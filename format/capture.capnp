@@ -533,7 +533,7 @@ const eventFields :List(FieldSpec) = [
   (name = "proc.paths_cut", type = flag, points = ["ProcessExecuted"], doc = "exepath or cwd was longer than what is kept, and lacks its beginning"),
   (name = "proc.env", type = list, from = "env", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "variables of the environment that the recorder was allowed to keep, KEY=VALUE"),
   (name = "proc.tty", type = text, points = ["ProcessExecuted"], doc = "controlling terminal"),
-  (name = "proc.sid", type = number, from = "session", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "session id"),
+  (name = "proc.sid", type = number, from = "session", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "session id; none where no process made the session, as under an init that made none"),
   (name = "proc.exit_code", type = number, points = ["ProcessExited", "ContainerEvent"], doc = "exit code of a process that ended by itself"),
   (name = "proc.exit_signal", type = text, points = ["ProcessExited", "ContainerEvent"], doc = "signal that ended the process"),
   (name = "proc.core_dumped", type = flag, points = ["ProcessExited"], doc = "it left a core dump"),
