@@ -22,6 +22,8 @@
 #define DSE_ABI_VERSION 2
 #define DSE_COMM_SIZE 16
 #define DSE_PATH_MAX 4096
+/* Inode number of the initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+#define DSE_INITIAL_PID_NS 0xEFFFFFFCU
 
 enum dse_kind {
 	DSE_PROCESS_FORK = 1,

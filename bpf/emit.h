@@ -143,7 +143,7 @@ static __always_inline void task_virtual_pid(struct task_struct *task, __u32 *vp
 
 	if (level == 0) {
 		*vpid = task->tgid;
-		*ns_pid = PROC_PID_INIT_INO;
+		*ns_pid = DSE_INITIAL_PID_NS;
 		return;
 	}
 	/* The level is only known here, so the array is read with an offset of our own. */

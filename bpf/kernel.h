@@ -52,7 +52,6 @@ enum {
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define AF_INET 2
 #define AF_INET6 10
-#define PROC_PID_INIT_INO 0xEFFFFFFCU /* inode number of the initial pid namespace */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

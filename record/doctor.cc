@@ -34,7 +34,7 @@ using State = Check::State;
 
 constexpr const char kBtfPath[] = "/sys/kernel/btf/vmlinux";
 // Inode numbers of the namespaces that exist from boot on: include/linux/proc_ns.h.
-constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD, kInitialPidNamespace = 0xEFFFFFFC;
+constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
 // What bpf/*.bpf.c attaches to.
 constexpr const char* kTracepoints[] = {
     "sched_process_fork",  "sched_process_exec", "sched_process_exit",
@@ -368,7 +368,7 @@ void Examination::snapshot() {
 
 void Examination::pid_namespace() {
   ino_t in = inode("/proc/self/ns/pid");
-  if (in == kInitialPidNamespace)
+  if (in == DSE_INITIAL_PID_NS)
     ok("pid namespace", "the initial one");
   else
     warn("pid namespace", "not the initial one: /proc has other process ids than the records",

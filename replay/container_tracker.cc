@@ -13,15 +13,12 @@ namespace {
 
 using Ints = std::span<const std::uint64_t>;
 
-// The initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
-constexpr std::uint64_t kInitialPidNamespace = 0xEFFFFFFC;
-
 std::string_view leaf_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
 bool is_init_of_namespace(std::uint64_t vpid, std::uint64_t ns_pid) {
-  return vpid == 1 && ns_pid != kInitialPidNamespace && ns_pid != 0;
+  return vpid == 1 && ns_pid != DSE_INITIAL_PID_NS && ns_pid != 0;
 }
 
 // The runtime executes itself again inside the cgroup before it executes the container's program.
@@ -54,9 +51,10 @@ std::string_view confidence_name(Confidence confidence) {
 }
 
 std::shared_ptr<const Container> container_of_path(std::string_view path, unsigned edition) {
-  if (!classify_cgroup_path(path, edition)) return nullptr;
+  std::vector<ContainerPath> nested = classify_cgroup_path_all(path, edition);
+  if (nested.empty()) return nullptr;
   auto container = std::make_shared<Container>();
-  for (const ContainerPath& found : classify_cgroup_path_all(path, edition)) {
+  for (const ContainerPath& found : nested) {
     container->ids += std::string(found.id) + '\0';
     container->id = found.id;
     container->runtime = found.runtime.empty() ? "unknown" : found.runtime;
@@ -95,7 +93,7 @@ ContainerTracker::Tracked& ContainerTracker::track(const Shared& container) {
 
 void ContainerTracker::register_namespace(Tracked& tracked, std::uint32_t ns_pid,
                                           std::uint64_t number) {
-  if (ns_pid == 0 || ns_pid == kInitialPidNamespace) return;
+  if (ns_pid == 0 || ns_pid == DSE_INITIAL_PID_NS) return;
   tracked.ns_pid = ns_pid;
   by_namespace_.set(ns_pid, number, tracked.container);
 }
@@ -114,13 +112,12 @@ bool ContainerTracker::is_member(std::uint32_t pid, std::uint64_t start,
 
 // What the task table says of the tasks of a batch.
 struct ContainerTracker::Tasks {
-  Ints pid, tid, ppid, vpid, ns_pid, start, cgroup;
+  Ints pid, ppid, vpid, ns_pid, start, cgroup;
   format::StringColumn comm;
 
   static Result<Tasks> open(const format::Batch& batch) {
     Tasks tasks;
     DSE_TRY_ASSIGN(tasks.pid, task_ints(batch, "pid"));
-    DSE_TRY_ASSIGN(tasks.tid, task_ints(batch, "tid"));
     DSE_TRY_ASSIGN(tasks.ppid, task_ints(batch, "ppid"));
     DSE_TRY_ASSIGN(tasks.vpid, task_ints(batch, "vpid"));
     DSE_TRY_ASSIGN(tasks.ns_pid, task_ints(batch, "nsPid"));
@@ -182,7 +179,6 @@ class ContainerTracker::Walk {
   const State& state_;
   Tasks tasks_;
   // The record at hand.
-  const TableView* view_ = nullptr;
   std::uint32_t position_ = 0;
   std::uint64_t number_ = 0;
   std::uint64_t time_ = 0, cpu_ = 0;
@@ -343,8 +339,7 @@ Status ContainerTracker::Walk::changes() {
   constexpr std::array<Status (Walk::*)(std::uint32_t), 5> kOn{
       &Walk::on_fork, &Walk::on_exec, &Walk::on_exit, &Walk::on_mkdir, &Walk::on_rmdir};
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
-    view_ = views[view];
-    position_ = view_->positions[row];
+    position_ = views[view]->positions[row];
     number_ = record_number(batch_, position_);
     time_ = times[view][row];
     cpu_ = cpus[view][row];

@@ -113,13 +113,9 @@ Result<EventColumn> container_field(std::string_view field, const EventBatch& ev
 Result<EventColumn> is_self(const EventBatch& events) {
   DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
   DSE_TRY_ASSIGN(Ints tasks, events.tasks());
-  auto& flags = events.own_numbers(events.size());
-  std::uint64_t recorder = events.state().info().recorder_pid;
-  for (std::uint32_t i = 0; i < events.size(); ++i)
-    flags[i] = tasks[i] != EventBatch::kNoTask && recorder != 0 && pid[tasks[i]] == recorder;
-  EventColumn out;
-  out.numbers = flags;
-  return out;
+  return self_column(events, [&](std::uint32_t i) {
+    return tasks[i] == EventBatch::kNoTask ? std::uint64_t{0} : pid[tasks[i]];
+  });
 }
 
 // Whose own state a source of metadata is; empty: that of one who calls another.

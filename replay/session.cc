@@ -107,19 +107,13 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
 }
 
 Status Session::note_gaps(const format::Batch& batch) {
-  for (const format::Gap& gap : batch.gaps()) {
-    const format::Table* table = batch.table(gap.kind);
-    if (!table || gap.row >= table->rows() || gap.lost <= 0 || gaps_.size() >= kMaxGaps ||
-        !(kinds_ & format::kind_bit(gap.kind)))
-      continue;
-    DSE_TRY_ASSIGN(auto time, table->time());
-    std::uint64_t number = record_number(batch, 0);
-    std::uint64_t since = gap.since_time ? state_.real_time(gap.since_time, number) : 0;
-    std::uint64_t until = state_.real_time(time[gap.row], number);
-    if ((since_ && until < *since_) || (until_ && since > *until_)) continue;
-    gaps_.push_back({gap.kind, gap.cpu, static_cast<std::uint64_t>(gap.lost), since, until});
-  }
-  return {};
+  std::uint64_t number = record_number(batch, 0);
+  return place_gaps(
+      batch, kinds_, [&](std::uint64_t boot_ns) { return state_.real_time(boot_ns, number); },
+      [&](const PlacedGap& gap) {
+        return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_);
+      },
+      gaps_);
 }
 
 bool Session::is_hidden(const Cursor& cursor, std::uint32_t event) {

@@ -10,19 +10,11 @@
 #include <vector>
 
 #include "format/source.h"
+#include "replay/gaps.h"
 #include "replay/point.h"
 #include "replay/state.h"
 
 namespace dse::replay {
-
-// Records of one CPU and kind that were lost, and between which real times, ns since 1970.
-struct PlacedGap {
-  format::Kind kind;
-  std::uint16_t cpu;
-  std::uint64_t lost;
-  std::uint64_t since_ns;  // 0: since recording started
-  std::uint64_t until_ns;
-};
 
 class Session {
  public:
@@ -77,7 +69,6 @@ class Session {
 
   // Records that are missing, of the kinds that the answer is made of and within the window, as far as
   // the source has come: what may be missing in it. At most kMaxGaps, in order.
-  static constexpr std::size_t kMaxGaps = 10'000;
   const std::vector<PlacedGap>& gaps() const { return gaps_; }
 
   // Points whose records a capture that was read does not have, as it was recorded without them.

@@ -50,6 +50,12 @@ void append_rfc3339(std::uint64_t real_ns, std::string& out) {
   out.append(text, sizeof(text) - 1);
 }
 
+std::string rfc3339(std::uint64_t real_ns) {
+  std::string out;
+  append_rfc3339(real_ns, out);
+  return out;
+}
+
 std::optional<std::uint64_t> parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
   auto y = take_number(text, 4);

@@ -11,6 +11,8 @@ namespace dse::replay {
 // Appends "2026-11-22T15:32:56.123456789Z" for nanoseconds since 1970.
 void append_rfc3339(std::uint64_t real_ns, std::string& out);
 
+std::string rfc3339(std::uint64_t real_ns);
+
 // The reverse. A fraction of any length and a zone ("Z", "+01:00") are understood; nothing for
 // anything else, for dates that do not exist and for those before 1970 or after 2554.
 std::optional<std::uint64_t> parse_rfc3339(std::string_view text);

@@ -11,6 +11,7 @@
 
 #include "format/capture_reader.h"
 #include "replay/escape.h"
+#include "replay/gaps.h"
 #include "replay/timestamp.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
@@ -24,13 +25,6 @@ struct Options {
   std::vector<std::string> paths;
   std::string output = "text";
   bool observer = false;
-};
-
-// A loss with its place.
-struct PlacedGap {
-  format::Gap gap;
-  std::uint64_t until_real_ns;
-  std::uint64_t since_real_ns;  // 0: unknown
 };
 
 struct SegmentFacts {
@@ -89,26 +83,6 @@ class Facts final : public format::CaptureReader::Observer {
   std::uint64_t pending_bytes_ = 0;
 };
 
-// Kept in memory, so bounded; a capture with more has been lossy throughout.
-constexpr std::size_t kMaxGaps = 10'000;
-
-Status collect_gaps(const format::Batch& batch, std::uint64_t offset,
-                    std::vector<PlacedGap>& gaps) {
-  for (const format::Gap& gap : batch.gaps()) {
-    const format::Table* table = batch.table(gap.kind);
-    if (!table || gap.row >= table->rows() || gap.lost <= 0 || gaps.size() >= kMaxGaps) continue;
-    DSE_TRY_ASSIGN(auto time, table->time());
-    gaps.push_back({gap, time[gap.row] + offset, gap.since_time ? gap.since_time + offset : 0});
-  }
-  return {};
-}
-
-std::string rfc3339(std::uint64_t ns) {
-  std::string out;
-  replay::append_rfc3339(ns, out);
-  return out;
-}
-
 std::string safe(const std::string& text) {
   std::string out;
   replay::append_text(text, out);
@@ -118,7 +92,7 @@ std::string safe(const std::string& text) {
 class InfoPrinter {
  public:
   InfoPrinter(const Facts& facts, const format::CaptureReader& reader,
-              const std::vector<PlacedGap>& gaps, const ObserverReport& observer)
+              const std::vector<replay::PlacedGap>& gaps, const ObserverReport& observer)
       : facts_(facts), reader_(reader), gaps_(gaps), observer_(observer) {}
 
   // The whole answer.
@@ -128,7 +102,7 @@ class InfoPrinter {
  private:
   const Facts& facts_;
   const format::CaptureReader& reader_;
-  const std::vector<PlacedGap>& gaps_;
+  const std::vector<replay::PlacedGap>& gaps_;
   const ObserverReport& observer_;
 };
 
@@ -152,10 +126,10 @@ std::string InfoPrinter::text() const {
   for (const auto& [name, value] : info.options)
     options += (options.empty() ? "" : " ") + name + "=" + value;
   line("options", safe(options));
-  line("started", rfc3339(facts_.start_ns));
+  line("started", replay::rfc3339(facts_.start_ns));
   if (facts_.records)
     line("records", fmt::format("{} from {} to {}", human_count(facts_.records),
-                                rfc3339(facts_.first_ns), rfc3339(facts_.last_ns)));
+                                replay::rfc3339(facts_.first_ns), replay::rfc3339(facts_.last_ns)));
   else
     line("records", "0");
   for (auto [kind, count] : facts_.kinds)
@@ -166,14 +140,8 @@ std::string InfoPrinter::text() const {
   for (const std::string& loss : describe_losses(losses))
     fmt::format_to(to, "                {}\n", loss);
   constexpr std::size_t kShown = 20;
-  for (std::size_t i = 0; i < gaps_.size() && i < kShown; ++i) {
-    const PlacedGap& gap = gaps_[i];
-    fmt::format_to(to, "                {} {} on CPU {} between {} and {}\n",
-                   human_count(static_cast<std::uint64_t>(gap.gap.lost)),
-                   format::kind_name(gap.gap.kind), gap.gap.cpu,
-                   gap.since_real_ns ? rfc3339(gap.since_real_ns) : "the start",
-                   rfc3339(gap.until_real_ns));
-  }
+  for (std::size_t i = 0; i < gaps_.size() && i < kShown; ++i)
+    fmt::format_to(to, "                {}\n", describe_gap(gaps_[i]));
   if (gaps_.size() > kShown)
     fmt::format_to(to, "                and {} more gaps (-o json has all)\n",
                    gaps_.size() - kShown);
@@ -237,10 +205,10 @@ std::string InfoPrinter::json() const {
   number("hierarchy", info.cgroup_hierarchy);
   text("controllers", info.cgroup_controllers);
   w.EndObject();
-  text("started", rfc3339(facts_.start_ns));
+  text("started", replay::rfc3339(facts_.start_ns));
   if (facts_.records) {
-    text("first", rfc3339(facts_.first_ns));
-    text("last", rfc3339(facts_.last_ns));
+    text("first", replay::rfc3339(facts_.first_ns));
+    text("last", replay::rfc3339(facts_.last_ns));
   }
   number("records", facts_.records);
   w.Key("kinds");
@@ -262,13 +230,13 @@ std::string InfoPrinter::json() const {
   w.EndArray();
   w.Key("gaps");
   w.StartArray();
-  for (const PlacedGap& gap : gaps_) {
+  for (const replay::PlacedGap& gap : gaps_) {
     w.StartObject();
-    text("kind", format::kind_name(gap.gap.kind));
-    number("cpu", gap.gap.cpu);
-    number("lost", static_cast<std::uint64_t>(gap.gap.lost));
-    if (gap.since_real_ns) text("since", rfc3339(gap.since_real_ns));
-    text("until", rfc3339(gap.until_real_ns));
+    text("kind", format::kind_name(gap.kind));
+    number("cpu", gap.cpu);
+    number("lost", gap.lost);
+    if (gap.since_ns) text("since", replay::rfc3339(gap.since_ns));
+    text("until", replay::rfc3339(gap.until_ns));
     w.EndObject();
   }
   w.EndArray();
@@ -300,7 +268,7 @@ int run(const Options& options) {
   auto reader = format::CaptureReader::open(options.paths);
   if (!reader) return fail(reader.error());
   Facts facts;
-  std::vector<PlacedGap> gaps;
+  std::vector<replay::PlacedGap> gaps;
   ObserverReport observer(options.observer);
   facts.on_recording = [&](const format::SegmentInfo& info) { observer.begin(info.boot_of_start); };
   (*reader)->observe(&facts);
@@ -311,8 +279,11 @@ int run(const Options& options) {
     if (!step) return fail(step.error());
     if (step->what == format::Step::What::end) break;
     if (step->what != format::Step::What::batch) continue;
+    auto real_time = [&](std::uint64_t boot_ns) { return boot_ns + facts.offset; };
+    auto any = [](const replay::PlacedGap&) { return true; };
     for (const Status& status :
-         {collect_gaps(*step->batch, facts.offset, gaps), observer.add(*step->batch, facts.offset)})
+         {replay::place_gaps(*step->batch, format::kAllKinds, real_time, any, gaps),
+          observer.add(*step->batch, facts.offset)})
       if (!status) (*reader)->report_damage(status.error());
   }
   if (facts.segments.empty()) {

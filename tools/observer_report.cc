@@ -216,8 +216,7 @@ void ObserverReport::write_span(Writer& w, const Span& span) {
     w.Key(key);
     w.Uint64(value);
   };
-  std::string time;
-  replay::append_rfc3339(span.real_ns, time);
+  std::string time = replay::rfc3339(span.real_ns);
   w.StartObject();
   w.Key("until");
   w.String(time.data(), static_cast<rapidjson::SizeType>(time.size()));

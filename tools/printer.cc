@@ -89,20 +89,17 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }
 
-Status check_window(const std::optional<TimeBound>& since, const std::optional<TimeBound>& until) {
+Status set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
+                          const std::optional<TimeBound>& until) {
   if (since && until && since->from == until->from && since->ns > until->ns)
     return usage("--since is later than --until");
-  return {};
-}
-
-void set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
-                        const std::optional<TimeBound>& until) {
   auto ns = [](const std::optional<TimeBound>& bound, TimeBound::From from) {
     return bound && bound->from == from ? std::optional(bound->ns) : std::nullopt;
   };
   using From = TimeBound::From;
   session.set_window(ns(since, From::absolute), ns(until, From::absolute));
   session.set_window_from_start(ns(since, From::start), ns(until, From::start));
+  return {};
 }
 
 Result<std::optional<TimeBound>> parse_time_bound(const std::string& text) {
@@ -188,12 +185,6 @@ bool Printer::flush() {
 
 namespace {
 
-std::string gap_time(std::uint64_t real_ns) {
-  std::string out;
-  replay::append_rfc3339(real_ns, out);
-  return out;
-}
-
 // Of the kinds that the answer is made of.
 std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
   std::vector<format::Loss> out;
@@ -227,11 +218,7 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
       human_count(total(losses)) + ":");
   for (const std::string& line : describe_losses(losses)) say("  " + line);
   const auto& gaps = session_->gaps();
-  for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i)
-    say(fmt::format("  {} {} on CPU {} between {} and {}", human_count(gaps[i].lost),
-                    format::kind_name(gaps[i].kind), gaps[i].cpu,
-                    gaps[i].since_ns ? gap_time(gaps[i].since_ns) : "the start",
-                    gap_time(gaps[i].until_ns)));
+  for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));
   if (gaps.size() > kShown)
     say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
   if (!self.empty() && !options_.quiet) say(self);
@@ -264,8 +251,8 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
   if (!options_.summary) return;
   std::string first, last;
   if (first_time_) {
-    replay::append_rfc3339(first_time_, first);
-    replay::append_rfc3339(last_time_, last);
+    first = replay::rfc3339(first_time_);
+    last = replay::rfc3339(last_time_);
   }
   auto out = std::back_inserter(buffer_);
   if (json_) {

@@ -44,11 +44,9 @@ struct TimeBound {
 // RFC 3339, "+5s" from the start of the capture, "-10min" before its end.
 // Nothing for an empty text.
 Result<std::optional<TimeBound>> parse_time_bound(const std::string& text);
-// Usage: the window would be empty.
-Status check_window(const std::optional<TimeBound>& since, const std::optional<TimeBound>& until);
-// Bounds that are absolute or from the start.
-void set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
-                        const std::optional<TimeBound>& until);
+// Bounds that are absolute or from the start. Usage: the window would be empty.
+Status set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
+                          const std::optional<TimeBound>& until);
 
 class Printer {
  public:

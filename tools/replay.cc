@@ -72,9 +72,7 @@ Status set_window(const EventOptions& options, const std::vector<std::string>& p
       if (before_end(*bound))
         *bound = TimeBound{TimeBound::From::absolute, end > (*bound)->ns ? end - (*bound)->ns : 0};
   }
-  DSE_TRY(check_window(since, until));
-  set_session_window(session, since, until);
-  return {};
+  return set_session_window(session, since, until);
 }
 
 int run(const Options& options) {

@@ -30,9 +30,7 @@ Status set_window(const EventOptions& options, replay::Session& session) {
     if (bound && bound->from == TimeBound::From::end)
       return Error(ErrorCode::usage,
                    "'" + text + "' is before the end, and a live run has none yet");
-  DSE_TRY(check_window(since, until));
-  set_session_window(session, since, until);
-  return {};
+  return set_session_window(session, since, until);
 }
 
 int run(const Options& options) {

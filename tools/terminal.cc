@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "replay/escape.h"
+#include "replay/timestamp.h"
 #include "tools/exit_code.h"
 
 namespace dse::tools {
@@ -110,6 +111,13 @@ std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses
                                   loss.kind ? format::kind_name(loss.kind) : "records", cause));
   }
   return lines;
+}
+
+std::string describe_gap(const replay::PlacedGap& gap) {
+  return fmt::format("{} {} on CPU {} between {} and {}", human_count(gap.lost),
+                     format::kind_name(gap.kind), gap.cpu,
+                     gap.since_ns ? replay::rfc3339(gap.since_ns) : "the start",
+                     replay::rfc3339(gap.until_ns));
 }
 
 int report_notes(const std::vector<format::Note>& notes) {

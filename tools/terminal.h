@@ -9,6 +9,7 @@
 #include "format/result.h"
 #include "format/segment_info.h"
 #include "format/source.h"
+#include "replay/gaps.h"
 
 namespace dse::tools {
 
@@ -38,6 +39,8 @@ std::string human_duration(std::uint64_t ns);  // "12.3 s"
 // One line per kind and cause.
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses);
 std::uint64_t total(const std::vector<format::Loss>& losses);
+// "12 socket_state on CPU 1 between … and …"
+std::string describe_gap(const replay::PlacedGap& gap);
 
 // Says the notes of a source. Returns kDamaged if one of them means that something could not be
 // read, else kOk.

@@ -24,7 +24,6 @@ namespace {
 using Ints = std::span<const std::uint64_t>;
 
 constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
-constexpr std::uint64_t kInitialPidNamespace = 0xEFFFFFFC;
 
 // The columns that a walk through a batch needs, of both sides.
 struct Columns {
@@ -242,7 +241,7 @@ class SignalDelivered final : public ObservationPoint {
     }
     if (!sent_by_process(code, static_cast<int>(signal) == child)) {
       joined.source[row] = "kernel";
-    } else if (c.info_pid[row] != 0 && c.ns_pid[task] == kInitialPidNamespace) {
+    } else if (c.info_pid[row] != 0 && c.ns_pid[task] == DSE_INITIAL_PID_NS) {
       // The record of sending is missing. What the receiver is told is true in its own namespaces.
       joined.source[row] = "siginfo";
       joined.has_sender[row] = 1;

@@ -1,5 +1,6 @@
 // SignalGenerated: every signal that is sent, whatever became of it: also those that are ignored, already
 // pending, or lost. The fields of the process are those of the sender.
+#include "replay/from_state.h"
 #include "replay/names.h"
 #include "replay/points/derive.h"
 #include "replay/points/points.h"
@@ -76,12 +77,9 @@ class SignalGenerated final : public ObservationPoint {
     EventColumn sender_pid;
     DSE_TRY(sender("sig.sender.pid", events, sender_pid));
     DSE_TRY_ASSIGN(EventColumn target, events.source_column("targetPid"));
-    std::uint64_t recorder = events.state().info().recorder_pid;
-    auto& flags = events.own_numbers(events.size());
-    for (std::uint32_t i = 0; i < events.size(); ++i)
-      flags[i] = recorder != 0 && (sender_pid.missing(i) ? target.numbers[target.slot(i)]
-                                                         : sender_pid.numbers[i]) == recorder;
-    out.numbers = flags;
+    out = self_column(events, [&](std::uint32_t i) {
+      return sender_pid.missing(i) ? target.numbers[target.slot(i)] : sender_pid.numbers[i];
+    });
     return {};
   }
 

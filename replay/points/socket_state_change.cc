@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "replay/from_state.h"
 #include "replay/names.h"
 #include "replay/points/derive.h"
 #include "replay/points/points.h"
@@ -198,11 +199,7 @@ class SocketStateChange final : public ObservationPoint {
   static Status is_self(const TableView& sockets, const EventBatch& events, EventColumn& out) {
     if (events.state().info().abi_version < 2) return {};
     DSE_TRY_ASSIGN(auto pid, sockets.ints("ownerPid"));
-    std::uint64_t recorder = events.state().info().recorder_pid;
-    auto& flags = events.own_numbers(events.size());
-    for (std::uint32_t i = 0; i < events.size(); ++i)
-      flags[i] = recorder != 0 && pid[i] == recorder;
-    out.numbers = flags;
+    out = self_column(events, [&](std::uint32_t i) { return pid[i]; });
     return {};
   }
 
