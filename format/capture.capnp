@@ -482,6 +482,16 @@ enum FieldType {
   numbers @6;   # a list of numbers: decimal strings, each ended by a NUL; a JSON array of numbers
 }
 
+enum Meaning {
+  # What a value stands for, so that a filter knows its names and its order.
+  plain @0;
+  signal @1;      # a text "SIGKILL", or the number of one
+  tcpState @2;    # "ESTABLISHED"
+  errno @3;       # "ENOENT"
+  capability @4;  # "CAP_NET_RAW"
+  address @5;     # of IPv4 or IPv6
+}
+
 struct FieldSpec {
   name @0 :Text;
   type @1 :FieldType;
@@ -491,14 +501,17 @@ struct FieldSpec {
   doc @5 :Text;
   onRequest @6 :List(Text);  # points whose events show it only when it is asked for by name; "*": all
   zeroIsMissing @7 :Bool;    # 0, or an empty text, stands for a missing value
+  meaning @8 :Meaning;
+  values @9 :List(Text);     # all that the field can be, besides a number without a name; none: anything
+  always @10 :Bool;          # never missing where the point has it; columns are so unless 0 is missing
 }
 
 const eventFields :List(FieldSpec) = [
-  (name = "evt.num", type = number, doc = "number of the record in the capture; 0 for what existed before"),
-  (name = "evt.time", type = time, doc = "when it happened"),
-  (name = "evt.type", type = text, doc = "observation point"),
+  (name = "evt.num", type = number, always = true, doc = "number of the record in the capture; 0 for what existed before"),
+  (name = "evt.time", type = time, always = true, doc = "when it happened"),
+  (name = "evt.type", type = text, always = true, doc = "observation point"),
   (name = "evt.cpu", type = number, doc = "CPU that it happened on"),
-  (name = "evt.self", type = flag, onRequest = ["*"], doc = "the recorder's own doing; such events are left out unless asked for"),
+  (name = "evt.self", type = flag, always = true, onRequest = ["*"], doc = "the recorder's own doing; such events are left out unless asked for"),
 
   (name = "proc.name", type = text, from = "task.comm", doc = "name of the thread (comm) that ran; for ProcessExecuted the new one"),
   (name = "proc.pid", type = number, from = "task.pid", doc = "process id, in the initial pid namespace"),
@@ -514,8 +527,8 @@ const eventFields :List(FieldSpec) = [
   (name = "proc.cmdline", type = text, onRequest = ["ContainerEvent", "SocketStateChange", "SignalDelivered", "SignalGenerated"], doc = "all arguments, joined by spaces"),
   (name = "proc.argc", type = number, from = "argsCount", points = ["ProcessExecuted"], doc = "number of arguments, argv[0] included"),
   (name = "proc.args_bytes", type = number, from = "argsTotal", unit = "bytes", points = ["ProcessExecuted"], doc = "true size of the argument block"),
-  (name = "proc.args_cut", type = flag, points = ["ProcessExecuted"], doc = "the arguments were longer than the recording limit, or not all readable"),
-  (name = "proc.ret", type = text, points = ["ProcessExecuted"], doc = "why the exec failed: an errno by name; missing if it succeeded"),
+  (name = "proc.args_cut", type = flag, always = true, points = ["ProcessExecuted"], doc = "the arguments were longer than the recording limit, or not all readable"),
+  (name = "proc.ret", type = text, meaning = errno, points = ["ProcessExecuted"], doc = "why the exec failed: an errno by name; missing if it succeeded"),
   (name = "proc.exec_tid", type = number, from = "oldTid", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "thread id before the exec"),
   (name = "proc.exepath", type = text, onRequest = ["ContainerEvent", "SocketStateChange", "SignalDelivered", "SignalGenerated"], doc = "path of the executable as the kernel resolved it, in the process's own mount namespace"),
   (name = "proc.exe_ino", type = id, from = "exeIno", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "inode number of the executable"),
@@ -535,15 +548,15 @@ const eventFields :List(FieldSpec) = [
   (name = "proc.tty", type = text, points = ["ProcessExecuted"], doc = "controlling terminal"),
   (name = "proc.sid", type = number, from = "session", points = ["ProcessExecuted"], zeroIsMissing = true, doc = "session id; none where no process made the session, as under an init that made none"),
   (name = "proc.exit_code", type = number, points = ["ProcessExited", "ContainerEvent"], doc = "exit code of a process that ended by itself"),
-  (name = "proc.exit_signal", type = text, points = ["ProcessExited", "ContainerEvent"], doc = "signal that ended the process"),
+  (name = "proc.exit_signal", type = text, meaning = signal, points = ["ProcessExited", "ContainerEvent"], doc = "signal that ended the process"),
   (name = "proc.core_dumped", type = flag, points = ["ProcessExited"], doc = "it left a core dump"),
   (name = "proc.duration", type = number, unit = "ns", points = ["ProcessExited"], doc = "how long the process lived"),
   (name = "proc.maxrss", type = number, unit = "bytes", points = ["ProcessExited"], doc = "most memory that it ever had resident"),
   (name = "proc.reaper_pid", type = number, from = "reaperPid", points = ["ProcessExited"], zeroIsMissing = true, onRequest = ["*"], doc = "who inherits its children"),
 
-  (name = "thread.cap_effective", type = list, points = ["ProcessExecuted"], onRequest = ["*"], doc = "effective capabilities after the exec"),
-  (name = "thread.cap_permitted", type = list, points = ["ProcessExecuted"], onRequest = ["*"], doc = "permitted capabilities"),
-  (name = "thread.cap_inheritable", type = list, points = ["ProcessExecuted"], onRequest = ["*"], doc = "inheritable capabilities"),
+  (name = "thread.cap_effective", type = list, meaning = capability, points = ["ProcessExecuted"], onRequest = ["*"], doc = "effective capabilities after the exec"),
+  (name = "thread.cap_permitted", type = list, meaning = capability, points = ["ProcessExecuted"], onRequest = ["*"], doc = "permitted capabilities"),
+  (name = "thread.cap_inheritable", type = list, meaning = capability, points = ["ProcessExecuted"], onRequest = ["*"], doc = "inheritable capabilities"),
 
   (name = "user.uid", type = number, from = "task.uid", doc = "real user id, in the initial user namespace"),
   (name = "user.euid", type = number, from = "task.euid", doc = "effective user id"),
@@ -551,7 +564,7 @@ const eventFields :List(FieldSpec) = [
   (name = "group.gid", type = number, from = "task.gid", doc = "real group id"),
   (name = "group.egid", type = number, from = "task.egid", doc = "effective group id"),
 
-  (name = "container.phase", type = text, points = ["ContainerEvent"], doc = "created, started, exec (a process entered it), exited, or existing"),
+  (name = "container.phase", type = text, values = ["created", "started", "exec", "exited", "existing"], always = true, points = ["ContainerEvent"], doc = "created, started, exec (a process entered it), exited, or existing"),
   (name = "container.id", type = text, doc = "container id, from the cgroup path, its leaf, or the pid namespace"),
   (name = "container.runtime", type = text, doc = "docker, containerd, cri-o, podman, runc, ...; unknown"),
   (name = "container.ids", type = list, onRequest = ["*"], doc = "of containers in containers: all, from the outermost to this one"),
@@ -561,27 +574,27 @@ const eventFields :List(FieldSpec) = [
   (name = "container.labels", type = list, onRequest = ["ProcessExecuted", "ProcessExited", "SocketStateChange", "SignalDelivered", "SignalGenerated"], doc = "labels KEY=VALUE, likewise"),
   (name = "container.source", type = text, onRequest = ["ProcessExecuted", "ProcessExited", "SocketStateChange", "SignalDelivered", "SignalGenerated"], doc = "where the recorder has name, image, labels and pod from"),
   (name = "container.init_pid", type = number, points = ["ContainerEvent"], doc = "process id of the container's first process"),
-  (name = "container.evidence", type = text, points = ["ContainerEvent"], doc = "what told so: cgroup_mkdir, pidns_init, runtime_init, init_exec, first_exec, entered, init_exit, cgroup_rmdir, snapshot"),
-  (name = "container.confidence", type = text, points = ["ContainerEvent"], doc = "high: a runtime's own mark; medium: a pid namespace with a cgroup of its own; low: a pid namespace"),
+  (name = "container.evidence", type = text, values = ["cgroup_mkdir", "pidns_init", "runtime_init", "init_exec", "first_exec", "entered", "init_exit", "cgroup_rmdir", "snapshot"], always = true, points = ["ContainerEvent"], doc = "what told so: cgroup_mkdir, pidns_init, runtime_init, init_exec, first_exec, entered, init_exit, cgroup_rmdir, snapshot"),
+  (name = "container.confidence", type = text, values = ["high", "medium", "low"], points = ["ContainerEvent"], doc = "high: a runtime's own mark; medium: a pid namespace with a cgroup of its own; low: a pid namespace"),
   (name = "k8s.pod.name", type = text, doc = "name of the Kubernetes pod, as the runtime told the recorder"),
   (name = "k8s.ns.name", type = text, doc = "Kubernetes namespace of the pod, likewise"),
   (name = "k8s.pod.uid", type = text, doc = "uid of the pod, from the cgroup path"),
 
-  (name = "sock.family", type = text, points = ["SocketStateChange"], doc = "ipv4 or ipv6"),
-  (name = "sock.proto", type = text, points = ["SocketStateChange"], doc = "tcp, mptcp, sctp, dccp, or the number"),
-  (name = "sock.lip", type = text, points = ["SocketStateChange"], doc = "local address"),
+  (name = "sock.family", type = text, values = ["ipv4", "ipv6"], always = true, points = ["SocketStateChange"], doc = "ipv4 or ipv6"),
+  (name = "sock.proto", type = text, values = ["tcp", "mptcp", "sctp", "dccp", "udp"], always = true, points = ["SocketStateChange"], doc = "tcp, mptcp, sctp, dccp, or the number"),
+  (name = "sock.lip", type = text, meaning = address, always = true, points = ["SocketStateChange"], doc = "local address"),
   (name = "sock.lport", type = number, from = "localPort", points = ["SocketStateChange"], doc = "local port; 0 before it is bound"),
-  (name = "sock.rip", type = text, points = ["SocketStateChange"], doc = "remote address"),
+  (name = "sock.rip", type = text, meaning = address, always = true, points = ["SocketStateChange"], doc = "remote address"),
   (name = "sock.rport", type = number, from = "remotePort", points = ["SocketStateChange"], doc = "remote port"),
-  (name = "sock.oldstate", type = text, points = ["SocketStateChange"], doc = "TCP state before"),
-  (name = "sock.newstate", type = text, points = ["SocketStateChange"], doc = "TCP state after"),
+  (name = "sock.oldstate", type = text, meaning = tcpState, always = true, points = ["SocketStateChange"], doc = "TCP state before"),
+  (name = "sock.newstate", type = text, meaning = tcpState, always = true, points = ["SocketStateChange"], doc = "TCP state after"),
   (name = "sock.cookie", type = id, from = "cookie", points = ["SocketStateChange"], doc = "kernel's identity of the socket, unique for the boot"),
   (name = "sock.netns", type = number, from = "netns", points = ["SocketStateChange"], doc = "network namespace of the socket"),
   (name = "sock.owner.pid", type = number, points = ["SocketStateChange"], doc = "process id of the owner of the socket, whoever was running"),
   (name = "sock.owner.name", type = text, points = ["SocketStateChange"], doc = "name of the owner"),
   (name = "sock.owner.uid", type = number, points = ["SocketStateChange"], doc = "real user id of the owner"),
   (name = "sock.owner.container", type = text, points = ["SocketStateChange"], doc = "container id of the owner"),
-  (name = "sock.owner.source", type = text, points = ["SocketStateChange"], doc = "how the owner is known: connect, listen, accept (it owns the listening socket), snapshot (it had the socket open when recording began); unknown"),
+  (name = "sock.owner.source", type = text, values = ["connect", "listen", "accept", "snapshot", "unknown"], points = ["SocketStateChange"], doc = "how the owner is known: connect, listen, accept (it owns the listening socket), snapshot (it had the socket open when recording began); unknown"),
   (name = "sock.age", type = number, unit = "ns", points = ["SocketStateChange"], doc = "since connect, listen or the handshake; missing if that was before recording began"),
   (name = "sock.oldstate_duration", type = number, unit = "ns", points = ["SocketStateChange"], doc = "time in the old state; missing if its beginning was not seen"),
   (name = "sock.bytes_sent", type = number, unit = "bytes", points = ["SocketStateChange"], doc = "payload sent so far, retransmissions included"),
@@ -591,24 +604,24 @@ const eventFields :List(FieldSpec) = [
   (name = "sock.retransmits", type = number, points = ["SocketStateChange"], doc = "TCP segments sent again"),
   (name = "sock.srtt", type = number, unit = "us", from = "srtt", points = ["SocketStateChange"], zeroIsMissing = true, doc = "smoothed round trip time"),
 
-  (name = "sig.name", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "name of the signal"),
-  (name = "sig.num", type = number, from = "signal", points = ["SignalDelivered", "SignalGenerated"], doc = "number of the signal"),
-  (name = "sig.code", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "si_code by name, else its number"),
+  (name = "sig.name", type = text, meaning = signal, always = true, points = ["SignalDelivered", "SignalGenerated"], doc = "name of the signal"),
+  (name = "sig.num", type = number, meaning = signal, from = "signal", points = ["SignalDelivered", "SignalGenerated"], doc = "number of the signal"),
+  (name = "sig.code", type = text, always = true, points = ["SignalDelivered", "SignalGenerated"], doc = "si_code by name, else its number"),
   (name = "sig.errno", type = number, from = "error", points = ["SignalDelivered", "SignalGenerated"], doc = "si_errno"),
-  (name = "sig.handler", type = text, points = ["SignalDelivered"], doc = "default, ignore, or user"),
+  (name = "sig.handler", type = text, values = ["default", "ignore", "user"], always = true, points = ["SignalDelivered"], doc = "default, ignore, or user"),
   (name = "sig.handler_addr", type = id, from = "handler", points = ["SignalDelivered"], doc = "sa_handler"),
   (name = "sig.flags", type = number, from = "flags", points = ["SignalDelivered"], doc = "sa_flags"),
-  (name = "sig.directed", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "process or thread, from the sending side"),
+  (name = "sig.directed", type = text, values = ["process", "thread"], points = ["SignalDelivered", "SignalGenerated"], doc = "process or thread, from the sending side"),
   (name = "sig.value", type = number, points = ["SignalDelivered", "SignalGenerated"], doc = "value that came with the signal (sival_int)"),
   (name = "sig.value_ptr", type = id, points = ["SignalDelivered", "SignalGenerated"], onRequest = ["*"], doc = "the same in full (sival_ptr)"),
-  (name = "sig.result", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "result of sending: delivered, ignored, already_pending, overflow_fail, lose_info"),
+  (name = "sig.result", type = text, values = ["delivered", "ignored", "already_pending", "overflow_fail", "lose_info"], points = ["SignalDelivered", "SignalGenerated"], doc = "result of sending: delivered, ignored, already_pending, overflow_fail, lose_info"),
   (name = "sig.cause", type = text, points = ["SignalDelivered"], doc = "of the SIGKILL by which the kernel ends every thread of a process: the signal that was fatal, exit_group, or execve"),
   (name = "sig.sender.pid", type = number, points = ["SignalDelivered", "SignalGenerated"], doc = "process id of the sender"),
   (name = "sig.sender.tid", type = number, points = ["SignalDelivered", "SignalGenerated"], doc = "thread id of the sender"),
   (name = "sig.sender.name", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "name of the sending thread"),
   (name = "sig.sender.uid", type = number, points = ["SignalDelivered", "SignalGenerated"], doc = "real user id of the sender"),
   (name = "sig.sender.container", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "container id of the sender"),
-  (name = "sig.sender.source", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "how the sender is known: generate (its own record), fatal (of the signal that ended the process), siginfo (only what the receiver was told); kernel: there is none"),
+  (name = "sig.sender.source", type = text, values = ["generate", "fatal", "siginfo", "kernel"], points = ["SignalDelivered", "SignalGenerated"], doc = "how the sender is known: generate (its own record), fatal (of the signal that ended the process), siginfo (only what the receiver was told); kernel: there is none"),
   (name = "sig.target.pid", type = number, from = "targetPid", points = ["SignalGenerated"], doc = "process id of the target"),
   (name = "sig.target.tid", type = number, from = "targetTid", points = ["SignalGenerated"], doc = "thread id of the target"),
   (name = "sig.target.vpid", type = number, from = "targetVpid", points = ["SignalGenerated"], doc = "process id of the target in its own pid namespace"),

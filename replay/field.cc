@@ -25,6 +25,10 @@ std::vector<Field> read_fields() {
     field.doc = spec.getDoc().cStr();
     for (auto point : spec.getOnRequest()) field.on_request.emplace_back(point.cStr());
     field.zero_is_missing = spec.getZeroIsMissing();
+    field.meaning = static_cast<Meaning>(spec.getMeaning());
+    for (auto value : spec.getValues()) field.values.emplace_back(value.cStr());
+    // A column has a value in every row.
+    field.always = spec.getAlways() || (!field.from.empty() && !field.zero_is_missing);
     fields.push_back(std::move(field));
   }
   return fields;

@@ -27,15 +27,24 @@ constexpr bool is_list(FieldType type) {
   return type == FieldType::list || type == FieldType::numbers;
 }
 
+// What a value stands for: as Meaning in format/capture.capnp.
+enum class Meaning : std::uint8_t { plain, signal, tcp_state, errno_code, capability, address };
+
 struct Field {
   std::string name;  // "proc.name": also the path in JSON
   FieldType type = FieldType::text;
-  std::string from;  // "task.x", or "x" of the point's main record kind; empty: derived by code
-  std::string unit;
-  std::vector<std::string> points;  // the points that have it; none: all
-  std::string doc;
-  std::vector<std::string> on_request;  // points that show it only when asked for by name; "*": all
-  bool zero_is_missing = false;         // 0, or an empty text, stands for a missing value
+  std::string from =
+      {};  // "task.x", or "x" of the point's main record kind; empty: derived by code
+  std::string unit = {};
+  std::vector<std::string> points = {};  // the points that have it; none: all
+  std::string doc = {};
+  std::vector<std::string> on_request =
+      {};                        // points that show it only when asked for by name; "*": all
+  bool zero_is_missing = false;  // 0, or an empty text, stands for a missing value
+  Meaning meaning = Meaning::plain;
+  std::vector<std::string> values =
+      {};               // all that it can be, besides a number without a name; none: anything
+  bool always = false;  // never missing in events of a point that has it
 
   bool belongs_to(std::string_view point) const;
   // Whether the point's events show it unasked.
