@@ -159,6 +159,17 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   return std::optional<Step>(Step{Step::What::capture, {}});
 }
 
+bool CaptureReader::is_wanted(const EntryHeader& header) const {
+  if (want_gaps_ && header.lost != 0) return true;
+  KindSet kinds = 0;
+  for (const KindCount& kind : header.kinds)
+    if (kind.kind < kMaxKinds) kinds |= kind_bit(kind.kind);
+  if (!(kinds & wanted_)) return false;
+  return header.type == EntryType::snapshot || !block_wanted_ ||
+         block_wanted_(
+             {kinds, header.first, header.count, header.min_time, header.max_time, header.lost});
+}
+
 Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
   const EntryHeader& header = entry.header;
   if (header.type == EntryType::block) {
@@ -179,10 +190,7 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
                                           "left out",
                                           name_, kind.kind));
     }
-  bool wanted = want_gaps_ && header.lost != 0;
-  for (const KindCount& kind : header.kinds)
-    wanted = wanted || (kind.kind < kMaxKinds && (wanted_ & kind_bit(kind.kind)) != 0);
-  if (!wanted) return std::optional<Step>();
+  if (!is_wanted(header)) return std::optional<Step>();
   DSE_TRY_ASSIGN(Batch batch, open_batch(header, std::move(entry.body), &counters_));
   return std::optional<Step>(Step{Step::What::batch, std::move(batch)});
 }

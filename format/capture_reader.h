@@ -21,6 +21,9 @@ class CaptureReader final : public Source {
   Result<Step> next() override;
   const SegmentInfo& info() const override { return info_; }
   void want(KindSet kinds) override { wanted_ = kinds; }
+  void want_blocks(std::function<bool(const BlockSummary&)> wanted) override {
+    block_wanted_ = std::move(wanted);
+  }
   void report_damage(const Error& error) override;
   const std::vector<Note>& notes() const override { return notes_; }
   std::vector<Loss> losses() const override;
@@ -46,6 +49,7 @@ class CaptureReader final : public Source {
   Result<std::optional<Step>> take(EntryRef& entry);
   Result<std::optional<Step>> take_segment(EntryRef& entry);
   Result<std::optional<Step>> take_batch(EntryRef& entry);
+  bool is_wanted(const EntryHeader& header) const;
   void note(Note::What what, std::string text);
 
   std::vector<SegmentPath> segments_;
@@ -57,6 +61,7 @@ class CaptureReader final : public Source {
   Observer* observer_ = nullptr;
 
   KindSet wanted_ = kAllKinds;
+  std::function<bool(const BlockSummary&)> block_wanted_;
   bool want_gaps_ = false;
   KindSet unknown_kinds_ = 0;  // that a note has been made of
   SegmentInfo info_;

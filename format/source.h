@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,16 @@ namespace dse::format {
 using KindSet = std::uint64_t;  // bit k: kind k
 inline constexpr KindSet kAllKinds = ~KindSet{0};
 constexpr KindSet kind_bit(Kind kind) { return KindSet{1} << kind; }
+
+// What the header of a block tells before anything of it is read.
+struct BlockSummary {
+  KindSet kinds;
+  std::uint64_t first;  // number of the first record, from 0
+  std::uint64_t count;
+  std::uint64_t min_time;  // boot time, ns; above max_time: no record has a time
+  std::uint64_t max_time;
+  std::uint64_t lost;
+};
 
 struct Step {
   enum class What {
@@ -49,6 +60,9 @@ class Source {
   virtual const SegmentInfo& info() const = 0;
   // Only batches that have one of these kinds matter; others may be left out. Before the first next().
   virtual void want(KindSet kinds) = 0;
+  // Of the blocks with such kinds, those for which `wanted` is false may be left out too. It is asked
+  // when all former batches have been taken.
+  virtual void want_blocks(std::function<bool(const BlockSummary&)> wanted) { (void)wanted; }
   // A batch turned out to be damaged when it was used: makes a note of it.
   virtual void report_damage(const Error& error) = 0;
   // All notes so far.

@@ -14,6 +14,7 @@
 #include "format/batch.h"
 #include "format/result.h"
 #include "replay/field.h"
+#include "replay/filter/chain.h"
 
 namespace dse::replay {
 
@@ -84,6 +85,12 @@ class EventBatch {
   // Of each event the row of its task, or kNoTask. Valid as long as the batch.
   Result<std::span<const std::uint64_t>> tasks() const;
 
+  // What becomes of an event; without verdicts all are kept, and nobody decides.
+  void set_verdicts(std::vector<filter::Verdict> verdicts) { verdicts_ = std::move(verdicts); }
+  filter::Verdict verdict(std::uint32_t event) const {
+    return verdicts_.empty() ? filter::Verdict() : verdicts_[event];
+  }
+
   void set_column(std::size_t field, EventColumn column) const { columns_[field] = column; }
   // The same by the name of a field that the point has.
   void set_column(std::string_view field, EventColumn column) const;
@@ -120,6 +127,7 @@ class EventBatch {
   std::vector<const format::Table*> parts_;
   std::vector<Place> places_;  // empty: all rows of the only part
   std::vector<std::uint32_t> positions_;
+  std::vector<filter::Verdict> verdicts_;
   mutable std::optional<std::vector<std::uint64_t>> tasks_;
   mutable std::vector<std::optional<EventColumn>> columns_;
   mutable std::deque<Element> elements_;  // few
@@ -149,6 +157,9 @@ class Event {
   std::optional<std::int64_t> signed_number(std::string_view field) const;
   std::optional<bool> flag(std::string_view field) const;
   std::optional<std::string_view> text(std::string_view field) const;
+
+  // Of a session that shows the dropped: what the filters of its point say.
+  filter::Verdict verdict() const { return batch_->verdict(row_); }
 
   const EventBatch& batch() const { return *batch_; }
   std::uint32_t row() const { return row_; }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "replay/filter/parser.h"
 #include "replay/from_state.h"
 
 namespace dse::replay {
@@ -28,20 +31,46 @@ StateNeeds ObservationPoint::use(const std::vector<std::size_t>& used) {
 
 Status ObservationPoint::derive(const Field&, const EventBatch&, EventColumn&) const { return {}; }
 
+std::shared_ptr<const filter::Spec> ObservationPoint::spec(filter::Action action,
+                                                           std::string_view text) const {
+  std::string_view word = action == filter::Action::select ? "select" : "drop";
+  auto number = 1 + std::count_if(chain_.filters().begin(), chain_.filters().end(),
+                                  [&](const auto& one) { return one.spec->action == action; });
+  return std::make_shared<const filter::Spec>(
+      filter::Spec{action, fmt::format("{} {}", word, number), std::string(text)});
+}
+
+Status ObservationPoint::add_filter(std::shared_ptr<const filter::Spec> spec,
+                                    const filter::Node& expression) {
+  DSE_TRY_ASSIGN(filter::Program program, filter::Program::compile(expression, *this));
+  return chain_.add(std::move(spec), std::move(program));
+}
+
+ObservationPoint& ObservationPoint::add(filter::Action action, std::string_view expression) {
+  auto of = spec(action, expression);
+  auto node = filter::parse(fmt::format("{}, {}", name_, of->label), std::string(expression));
+  Status status = node ? add_filter(std::move(of), *node) : Status(node.error());
+  if (filter_status_ && !status) filter_status_ = std::move(status);
+  return *this;
+}
+
+ObservationPoint& ObservationPoint::add(filter::Action action, Filter filter) {
+  Status status = chain_.add(spec(action, {}), std::move(filter));
+  if (filter_status_ && !status) filter_status_ = std::move(status);
+  return *this;
+}
+
+ObservationPoint& ObservationPoint::select(std::string_view expression) {
+  return add(filter::Action::select, expression);
+}
+ObservationPoint& ObservationPoint::drop(std::string_view expression) {
+  return add(filter::Action::drop, expression);
+}
 ObservationPoint& ObservationPoint::select(Filter filter) {
-  selects_.push_back(std::move(filter));
-  return *this;
+  return add(filter::Action::select, std::move(filter));
 }
-
 ObservationPoint& ObservationPoint::drop(Filter filter) {
-  drops_.push_back(std::move(filter));
-  return *this;
-}
-
-bool ObservationPoint::keeps(const Event& event) const {
-  auto matches = [&](const Filter& filter) { return filter(event); };
-  return (selects_.empty() || std::any_of(selects_.begin(), selects_.end(), matches)) &&
-         std::none_of(drops_.begin(), drops_.end(), matches);
+  return add(filter::Action::drop, std::move(filter));
 }
 
 }  // namespace dse::replay

@@ -2,7 +2,7 @@
 //
 //   keep = (no select, or any select matches) and no drop matches
 //
-// Drops run in order. A filter is any callable that takes an event.
+// Drops run in order. A filter is an expression, or any callable that takes an event.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 #include "format/source.h"
 #include "replay/event.h"
 #include "replay/field.h"
+#include "replay/filter/chain.h"
 #include "replay/state.h"
 
 namespace dse::replay {
@@ -48,20 +49,36 @@ class ObservationPoint {
   // Computes a field that is not simply a column of a record. Fields that this point does not know
   // are left missing.
   virtual Status derive(const Field& field, const EventBatch& events, EventColumn& out) const;
+  // Whether events depend on former records of kinds(), beyond what State knows: none may then be
+  // passed over. After use().
+  virtual bool remembers() const { return false; }
   // Another capture begins.
   virtual void reset() {}
 
+  // Filters by expression ("sig.name = SIGKILL"; replay/filter/parser.h has the grammar) and by
+  // callable, in any mixture. What is wrong with an expression comes out of the session before its
+  // first event, and of filter_status().
+  ObservationPoint& select(std::string_view expression);
+  ObservationPoint& drop(std::string_view expression);
+  ObservationPoint& select(const char* expression) { return select(std::string_view(expression)); }
+  ObservationPoint& drop(const char* expression) { return drop(std::string_view(expression)); }
   ObservationPoint& select(Filter filter);
   ObservationPoint& drop(Filter filter);
-  bool keeps(const Event& event) const;
-  bool has_filters() const { return !selects_.empty() || !drops_.empty(); }
+  // An expression that has been parsed, under a name that tells it from others.
+  Status add_filter(std::shared_ptr<const filter::Spec> spec, const filter::Node& expression);
+  const Status& filter_status() const { return filter_status_; }
+  const filter::Chain& chain() const { return chain_; }
 
  private:
+  ObservationPoint& add(filter::Action action, std::string_view expression);
+  ObservationPoint& add(filter::Action action, Filter filter);
+  std::shared_ptr<const filter::Spec> spec(filter::Action action, std::string_view text) const;
+
   std::string name_;
   std::string text_template_;
   std::vector<Field> fields_;
-  std::vector<Filter> selects_;
-  std::vector<Filter> drops_;
+  filter::Chain chain_;
+  Status filter_status_;
 };
 
 }  // namespace dse::replay

@@ -38,6 +38,17 @@ format::KindSet Session::kinds() {
 void Session::start() {
   if (started_) return;
   started_ = true;
+  for (const auto& point : points_)
+    if (start_status_) start_status_ = point->filter_status();
+  use_fields();
+  kinds_ |= state_.kinds();
+  unskipped_ |= state_.kinds() | extra_kinds_;
+  source_->want(kinds_ | extra_kinds_);
+  source_->want_blocks(
+      [this](const format::BlockSummary& block) { return is_block_wanted(block); });
+}
+
+void Session::use_fields() {
   StateNeeds needs;
   for (const auto& point : points_) {
     std::vector<std::size_t> used;
@@ -47,13 +58,38 @@ void Session::start() {
       bool window = name == "evt.time" && (since_ || until_ || since_start_ || until_start_);
       if (named || window) used.push_back(i);
     }
-    needs = needs | point->use(used);
+    live_.push_back(show_dropped_ || !point->chain().keeps_nothing());
+    if (live_.back()) {
+      std::vector<std::size_t> read = point->chain().fields();
+      read.insert(read.end(), used.begin(), used.end());
+      std::sort(read.begin(), read.end());
+      read.erase(std::unique(read.begin(), read.end()), read.end());
+      needs = needs | point->use(read);
+      kinds_ |= point->kinds();
+      if (point->remembers()) unskipped_ |= point->kinds();
+    }
     used_.push_back(std::move(used));
-    kinds_ |= point->kinds();
   }
   state_.set_needs(needs);
-  kinds_ |= state_.kinds();
-  source_->want(kinds_);
+}
+
+// Only what nothing depends on may be passed over: no state, no gaps, and all events out of the window
+// or dropped.
+bool Session::is_block_wanted(const format::BlockSummary& block) const {
+  if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
+  // Records that set the clock are state, so the clock at hand is that of the block.
+  auto real = [&](std::uint64_t boot) { return state_.real_time(boot, ~std::uint64_t{0}); };
+  filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
+                        {block.first + 1, block.first + block.count}};
+  if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
+    return true;
+  if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
+    return false;
+  for (std::size_t i = 0; i < points_.size(); ++i)
+    if (live_[i] && (points_[i]->kinds() & block.kinds) &&
+        (show_dropped_ || points_[i]->chain().may_keep(bounds)))
+      return true;
+  return false;
 }
 
 // The columns in use, so that damage in one of them is met here and not in the middle of an event.
@@ -68,30 +104,75 @@ Status Session::make_columns(const EventBatch& events, const std::vector<std::si
   return {};
 }
 
+void Session::take_capture() {
+  state_.reset(source_->info());
+  for (auto& point : points_) point->reset();
+  const format::SegmentInfo& info = source_->info();
+  note_unrecorded(info);
+  std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
+  if (since_start_) since_ = start + *std::exchange(since_start_, {});
+  if (until_start_) until_ = start + *std::exchange(until_start_, {});
+}
+
 Status Session::take(format::Step step) {
-  if (step.what == format::Step::What::capture) {
-    state_.reset(source_->info());
-    for (auto& point : points_) point->reset();
-    const format::SegmentInfo& info = source_->info();
-    note_unrecorded(info);
-    std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
-    if (since_start_) since_ = start + *std::exchange(since_start_, {});
-    if (until_start_) until_ = start + *std::exchange(until_start_, {});
-    return {};
-  }
   batch_ = std::move(step.batch);
   DSE_TRY(state_.advance(*batch_));
-  for (std::size_t i = 0; i < points_.size(); ++i) {
-    EventBatch events(*points_[i], *batch_, state_);
-    DSE_TRY(points_[i]->process(*batch_, state_, events));
-    DSE_TRY(make_columns(events, used_[i]));
-    const EventColumn* self = nullptr;
-    if (!show_self_ && events.size() != 0) {
-      DSE_TRY_ASSIGN(self, events.column(static_cast<std::size_t>(points_[i]->field("evt.self"))));
-    }
-    cursors_.push_back({std::move(events), 0, self});
-  }
+  judged_.reserve(points_.size());
+  for (std::size_t i = 0; i < points_.size(); ++i)
+    if (live_[i]) DSE_TRY(judge(i));
   return note_gaps(*batch_);
+}
+
+// What becomes of the events of one point.
+Status Session::judge(std::size_t place) {
+  ObservationPoint& point = *points_[place];
+  Judged judged{EventBatch(point, *batch_, state_), {}, {}};
+  DSE_TRY(point.process(*batch_, state_, judged.events));
+  const std::size_t n = judged.events.size();
+  if (n == 0) return {};
+  judged.considered.assign(n, 1);
+  DSE_TRY(apply_window(judged.events, judged.considered));
+  if (point.chain().empty()) {
+    judged.kept = judged.considered;
+  } else {
+    std::vector<filter::Verdict> verdicts;
+    DSE_TRY(point.chain().judge(judged.events, judged.considered, judged.kept, scratch_,
+                                show_dropped_ ? &verdicts : nullptr));
+    judged.events.set_verdicts(std::move(verdicts));
+  }
+  DSE_TRY(hide_self(judged));
+  const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
+  if (std::find(shown.begin(), shown.end(), 1) != shown.end())
+    DSE_TRY(make_columns(judged.events, used_[place]));
+  judged_.push_back(std::move(judged));
+  return {};
+}
+
+Status Session::apply_window(const EventBatch& events, filter::Mask& considered) const {
+  if (!since_ && !until_) return {};
+  DSE_TRY_ASSIGN(const EventColumn* time,
+                 events.column(static_cast<std::size_t>(events.point().field("evt.time"))));
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    std::uint64_t real = time->missing(i)
+                             ? 0
+                             : state_.real_time(time->numbers[time->slot(i)], events.number(i));
+    considered[i] = !time->missing(i) && (!since_ || real >= *since_) &&
+                    (!until_ || real <= *until_);
+  }
+  return {};
+}
+
+Status Session::hide_self(Judged& judged) {
+  if (show_self_) return {};
+  const EventBatch& events = judged.events;
+  DSE_TRY_ASSIGN(const EventColumn* self,
+                 events.column(static_cast<std::size_t>(events.point().field("evt.self"))));
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    if (self->missing(i) || self->numbers[self->slot(i)] == 0) continue;
+    hidden_self_ += judged.kept[i];
+    judged.kept[i] = judged.considered[i] = 0;
+  }
+  return {};
 }
 
 void Session::note_unrecorded(const format::SegmentInfo& info) {
@@ -102,8 +183,8 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
   format::KindSet recorded = kOptional;
   for (format::Kind kind : info.kinds)
     if (kind < format::kMaxKinds) recorded |= format::kind_bit(kind);
-  for (const auto& point : points_)
-    if (point->kinds() & ~recorded) unrecorded_.insert(point->name());
+  for (std::size_t i = 0; i < points_.size(); ++i)
+    if (live_[i] && (points_[i]->kinds() & ~recorded)) unrecorded_.insert(points_[i]->name());
 }
 
 Status Session::note_gaps(const format::Batch& batch) {
@@ -116,56 +197,48 @@ Status Session::note_gaps(const format::Batch& batch) {
       gaps_);
 }
 
-bool Session::is_hidden(const Cursor& cursor, std::uint32_t event) {
-  if (!cursor.self || cursor.self->missing(event) ||
-      cursor.self->numbers[cursor.self->slot(event)] == 0)
-    return false;
-  ++hidden_self_;
-  return true;
+// The events to give out, once all points have made theirs.
+void Session::choose() {
+  for (const Judged& judged : judged_) {
+    Cursor cursor{&judged.events, {}};
+    const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
+    for (std::uint32_t i = 0; i < shown.size(); ++i)
+      if (shown[i]) cursor.chosen.push_back(i);
+    if (!cursor.chosen.empty()) cursors_.push_back(std::move(cursor));
+  }
 }
 
 // The events of all points in the order of their records; of one record, in that of the points.
 std::optional<Event> Session::next_of_batch() {
-  while (true) {
-    Cursor* first = nullptr;
-    std::uint32_t position = 0;
-    for (Cursor& cursor : cursors_) {
-      if (cursor.next >= cursor.events.size()) continue;
-      std::uint32_t at = cursor.events.positions()[cursor.next];
-      if (!first || at < position) {
-        first = &cursor;
-        position = at;
-      }
+  Cursor* first = nullptr;
+  std::uint32_t position = 0;
+  for (Cursor& cursor : cursors_) {
+    if (cursor.next == cursor.chosen.size()) continue;
+    std::uint32_t at = cursor.events->positions()[cursor.chosen[cursor.next]];
+    if (!first || at < position) {
+      first = &cursor;
+      position = at;
     }
-    if (!first) return {};
-    std::uint32_t at = first->next++;
-    Event event(&first->events, at);
-    if (passes(event) && !is_hidden(*first, at)) return event;
   }
+  if (!first) return {};
+  return Event(first->events, first->chosen[first->next++]);
 }
 
 bool Session::more_ready() const {
   return std::any_of(cursors_.begin(), cursors_.end(),
-                     [](const Cursor& cursor) { return cursor.next < cursor.events.size(); });
+                     [](const Cursor& cursor) { return cursor.next < cursor.chosen.size(); });
 }
 
-bool Session::passes(const Event& event) const {
-  if (since_ || until_) {
-    auto boot = event.number("evt.time");
-    if (!boot) return false;
-    std::uint64_t real = state_.real_time(*boot, event.batch().number(event.row()));
-    if ((since_ && real < *since_) || (until_ && real > *until_)) return false;
-  }
-  return !event.batch().point().has_filters() || event.batch().point().keeps(event);
-}
-
-Result<std::optional<Event>> Session::next() {
+Result<Session::Step> Session::next_batch() {
   start();
   idle_ = false;
-  while (true) {
-    if (auto event = next_of_batch()) return event;
-    if (ended_) return std::optional<Event>();
+  if (!start_status_) {
+    ended_ = true;
+    return std::exchange(start_status_, {}).error();
+  }
+  while (!ended_) {
     cursors_.clear();
+    judged_.clear();
     batch_.reset();
     auto step = source_->next();
     if (!step) {
@@ -174,14 +247,27 @@ Result<std::optional<Event>> Session::next() {
     }
     switch (step->what) {
       case format::Step::What::end: ended_ = true; break;
-      case format::Step::What::idle: idle_ = true; return std::optional<Event>();
-      default:
-        if (auto status = take(std::move(*step)); !status) {
+      case format::Step::What::idle: idle_ = true; return Step::idle;
+      case format::Step::What::capture: take_capture(); return Step::capture;
+      case format::Step::What::batch:
+        if (auto status = take(std::move(*step)))
+          return Step::batch;
+        else {
           // One block that does not decode does not spoil the others.
-          cursors_.clear();
+          judged_.clear();
           source_->report_damage(status.error());
         }
     }
+  }
+  return Step::end;
+}
+
+Result<std::optional<Event>> Session::next() {
+  while (true) {
+    if (auto event = next_of_batch()) return event;
+    DSE_TRY_ASSIGN(Step step, next_batch());
+    if (step == Step::end || step == Step::idle) return std::optional<Event>();
+    if (step == Step::batch) choose();
   }
 }
 

@@ -23,8 +23,9 @@ class Session {
 
   // Before the first event. Points are asked in the order in which they are added.
   ObservationPoint& add(std::unique_ptr<ObservationPoint> point);
-  // The only fields that will be asked for, by name, also by filters ("proc.args[0]" serves too);
-  // nothing else is then read or kept up. Without this call all fields are there, at a price.
+  // The only fields that will be asked for, by name, also by callables ("proc.args[0]" serves too);
+  // nothing else but what expressions read is then read or kept up. Without this call all fields are
+  // there, at a price.
   void use_only(std::vector<std::string> fields);
   // Only events within these real times, ns since 1970, both included.
   void set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until);
@@ -36,6 +37,9 @@ class Session {
   void show_self(bool show) { show_self_ = show; }
   std::uint64_t hidden_self() const { return hidden_self_; }
 
+  // Also events that filters drop; each has its verdict.
+  void show_dropped(bool show) { show_dropped_ = show; }
+
   // The next event that its point keeps; none at the end, and, from a live source, when there is
   // nothing to see yet (idle()). Valid until the next call.
   Result<std::optional<Event>> next();
@@ -44,6 +48,21 @@ class Session {
 
   // Whether next() has more at hand without asking the source: a good moment to go on, else to flush.
   bool more_ready() const;
+
+  // A batch at a time, for what looks at many events at once. Not to be mixed with next().
+  struct Judged {
+    EventBatch events;
+    filter::Mask considered;  // within the window, and not the recorder's own unless they are shown
+    filter::Mask kept;        // of those, what the filters keep
+  };
+  enum class Step { capture, batch, idle, end };
+  Result<Step> next_batch();
+  // Of the last batch; valid until the next call. Points that keep nothing, or whose columns are damaged,
+  // are left out.
+  const format::Batch& batch() const { return *batch_; }
+  const std::vector<Judged>& judged() const { return judged_; }
+  // Records of these kinds are wanted too, whatever the points need. Before the first event.
+  void want(format::KindSet kinds) { extra_kinds_ |= kinds; }
 
   // for (const Event& event : session): until the end or the first error, which status() tells.
   class Iterator {
@@ -82,38 +101,51 @@ class Session {
   format::KindSet kinds();
 
  private:
+  // Where the events of a batch have been given out up to.
   struct Cursor {
-    EventBatch events;
-    std::uint32_t next = 0;
-    const EventColumn* self = nullptr;  // nullptr: shown
+    const EventBatch* events;
+    std::vector<std::uint32_t> chosen;
+    std::size_t next = 0;
   };
 
   void start();
+  void use_fields();
   Status take(format::Step step);
+  void take_capture();
+  Status judge(std::size_t point);
+  Status apply_window(const EventBatch& events, filter::Mask& considered) const;
+  Status hide_self(Judged& judged);
+  bool is_block_wanted(const format::BlockSummary& block) const;
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
+  void choose();
   std::optional<Event> next_of_batch();
-  bool passes(const Event& event) const;
-  bool is_hidden(const Cursor& cursor, std::uint32_t event);
   Status note_gaps(const format::Batch& batch);
   void note_unrecorded(const format::SegmentInfo& info);
 
   std::unique_ptr<format::Source> source_;
   std::vector<std::unique_ptr<ObservationPoint>> points_;
   std::optional<std::vector<std::string>> only_;
-  std::vector<std::vector<std::size_t>> used_;  // by point: places of the fields in use
+  std::vector<std::vector<std::size_t>> used_;  // by point: places of the fields that are shown
+  std::vector<bool> live_;                      // by point: its filters keep anything at all
   std::optional<std::uint64_t> since_, until_;
   std::optional<std::uint64_t> since_start_, until_start_;
   State state_;
   bool show_self_ = false;
+  bool show_dropped_ = false;
   std::uint64_t hidden_self_ = 0;
   std::vector<PlacedGap> gaps_;
   std::set<std::string> unrecorded_;
   bool started_ = false;
+  Status start_status_;
   bool idle_ = false;
   bool ended_ = false;
-  format::KindSet kinds_ = 0;
+  format::KindSet kinds_ = 0;        // of live points and the state
+  format::KindSet extra_kinds_ = 0;  // see want()
+  format::KindSet unskipped_ = 0;    // kinds whose blocks are read whatever their time
   std::optional<format::Batch> batch_;
+  std::vector<Judged> judged_;
   std::vector<Cursor> cursors_;
+  filter::Scratch scratch_;
   Status status_;
 };
 

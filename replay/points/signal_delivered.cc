@@ -156,6 +156,7 @@ class SignalDelivered final : public ObservationPoint {
     return {};
   }
 
+  bool remembers() const override { return join_; }
   void reset() override { pending_.clear(); }
 
  private:
