@@ -1,17 +1,14 @@
 #include "format/batch.h"
 
-#include <capnp/any.h>
 #include <capnp/dynamic.h>
 #include <capnp/message.h>
 
-#include <cstring>
-#include <limits>
 #include <map>
 #include <string>
 
 #include "capture.capnp.h"
 #include "format/batch_impl.h"
-#include "format/ints.h"
+#include "format/read_columns.h"
 
 namespace dse::format {
 namespace {
@@ -19,9 +16,6 @@ namespace {
 // Cap'n Proto counts what is read against hostile messages that refer to the same words again and
 // again. Every list is read once or twice here.
 constexpr std::uint64_t kTraversalWords = std::uint64_t{1} << 26;
-
-// No record is larger: arguments are limited to 1 MiB, paths to 4 KiB.
-constexpr std::uint64_t kMaxValueBytes = 4u << 20;
 
 Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; }
 
@@ -32,83 +26,6 @@ bool fits(std::span<const std::uint64_t> values, Abi abi, std::uint32_t size) {
   std::uint64_t bits = 0;
   for (std::uint64_t value : values) bits |= value + bias;
   return bits >> (8 * size) == 0;
-}
-
-Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
-                                             std::uint32_t rows) {
-  PackedInts header;
-  const std::byte* packed = nullptr;
-  std::size_t size = 0;
-  DSE_TRY(guarded(lazy, [&] {
-    header.base = ints.getBase();
-    header.start = ints.getStart();
-    header.delta = ints.getDelta();
-    auto use = [&](capnp::AnyList::Reader list, unsigned width) {
-      header.width = width;
-      packed = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
-      size = list.size();
-    };
-    switch (ints.which()) {
-      case schema::Ints::SAME: size = rows; break;
-      case schema::Ints::U8: use(ints.getU8(), 1); break;
-      case schema::Ints::U16: use(ints.getU16(), 2); break;
-      case schema::Ints::U32: use(ints.getU32(), 4); break;
-      case schema::Ints::U64: use(ints.getU64(), 8); break;
-      default: size = ~std::size_t{0}; break;
-    }
-  }));
-  if (size != rows)
-    return damaged("a column does not have the " + std::to_string(rows) + " rows of its table");
-  header.rows = rows;
-  std::vector<std::uint64_t> out(rows);
-  unpack_ints(header, packed, out.data());
-  return out;
-}
-
-struct LoadedStrings {
-  std::vector<std::uint64_t> index;
-  std::vector<std::string_view> values;
-  StringColumn view() const { return {index, values}; }
-};
-
-Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Reader strings,
-                                   std::uint32_t rows, std::uint32_t fixed_size) {
-  LoadedStrings out;
-  schema::Ints::Reader index, ends;
-  std::uint32_t count = 0;
-  std::string_view bytes;
-  DSE_TRY(guarded(lazy, [&] {
-    index = strings.getIndex();
-    ends = strings.getEnds();
-    count = strings.getCount();
-    auto data = strings.getBytes();
-    bytes = {reinterpret_cast<const char*>(data.begin()), data.size()};
-  }));
-  if (count > rows) return damaged("a dictionary has more values than its column has rows");
-  DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
-  DSE_TRY_ASSIGN(std::vector<std::uint64_t> ends_of, read_ints(lazy, ends, count));
-  out.values.reserve(count);
-  std::uint64_t begin = 0;
-  for (std::uint64_t end : ends_of) {
-    if (end < begin || end > bytes.size()) return damaged("a dictionary's values overlap");
-    if (end - begin > kMaxValueBytes) return damaged("a value of several megabytes");
-    if (fixed_size != 0 && end - begin != fixed_size)
-      return damaged("a dictionary's value has the wrong size");
-    out.values.push_back(bytes.substr(begin, end - begin));
-    begin = end;
-  }
-  for (std::uint64_t value : out.index)
-    if (value >= count) return damaged("a column refers to a value that its dictionary lacks");
-  return out;
-}
-
-// A column that did not exist yet when the capture was made: zeros, or empty.
-LoadedStrings no_strings(std::uint32_t rows, std::uint32_t fixed_size) {
-  static const std::string kZeros(std::numeric_limits<std::uint16_t>::max(), '\0');
-  LoadedStrings out;
-  out.index.assign(rows, 0);
-  if (rows != 0) out.values.assign(1, std::string_view(kZeros).substr(0, fixed_size));
-  return out;
 }
 
 }  // namespace

@@ -1,0 +1,32 @@
+// The two forms of columns, unpacked from a message and checked. Internal to format/.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "capture.capnp.h"
+#include "format/batch.h"
+#include "format/message.h"
+#include "format/result.h"
+
+namespace dse::format {
+
+// A column of `rows` integers, which the caller has bounded: under `same` the message does not.
+Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
+                                             std::uint32_t rows);
+
+struct LoadedStrings {
+  std::vector<std::uint64_t> index;
+  std::vector<std::string_view> values;  // in the message
+  StringColumn view() const { return {index, values}; }
+};
+
+// `fixed_size` 0: values of any size.
+Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Reader strings,
+                                   std::uint32_t rows, std::uint32_t fixed_size);
+
+// A column that did not exist yet when the capture was made: zeros, or empty.
+LoadedStrings no_strings(std::uint32_t rows, std::uint32_t fixed_size);
+
+}  // namespace dse::format
