@@ -60,7 +60,7 @@ Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& 
 
 Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
   header.capture = capture_;
-  header.position = file_->size_bytes();
+  header.position = segment_bytes();
   DSE_TRY_ASSIGN(auto bytes, encoder_.encode(header, message));
   DSE_TRY(file_->append(bytes));
   if (header.type == EntryType::snapshot || header.type == EntryType::block) {
@@ -80,29 +80,37 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
   return {};
 }
 
+// What the next segment goes to, unless it follows on one that is there.
+Status CaptureWriter::open_target(std::uint64_t first) {
+  if (place_ == Place::stream) {
+    FileHandle handle(options_.path == "-"
+                          ? ::dup(STDOUT_FILENO)
+                          : fs_.open(options_.path.c_str(), O_WRONLY | O_CLOEXEC, 0));
+    std::string name = options_.path == "-" ? "standard output" : options_.path;
+    if (handle.get() < 0)
+      return Error(ErrorCode::io, errno_error("cannot write " + name, errno).message());
+    file_ = SegmentFile::stream(std::move(handle), name, fs_);
+    return {};
+  }
+  std::string path = place_ == Place::file
+                         ? options_.path
+                         : (std::filesystem::path(options_.path) / segment_name(first)).string();
+  DSE_TRY_ASSIGN(file_, SegmentFile::create(path, fs_));
+  return {};
+}
+
 Status CaptureWriter::begin_segment(SegmentInfo info, std::uint64_t first,
                                     const Snapshot& snapshot) {
-  if (place_ == Place::stream) {
-    if (!file_) {
-      FileHandle handle(options_.path == "-"
-                            ? ::dup(STDOUT_FILENO)
-                            : fs_.open(options_.path.c_str(), O_WRONLY | O_CLOEXEC, 0));
-      std::string name = options_.path == "-" ? "standard output" : options_.path;
-      if (handle.get() < 0)
-        return Error(ErrorCode::io, errno_error("cannot write " + name, errno).message());
-      file_ = SegmentFile::stream(std::move(handle), name, fs_);
-    }
-  } else {
-    std::string path = place_ == Place::file
-                           ? options_.path
-                           : (std::filesystem::path(options_.path) / segment_name(first)).string();
-    DSE_TRY_ASSIGN(file_, SegmentFile::create(path, fs_));
-  }
+  if (!goes_on_) DSE_TRY(open_target(first));
+  goes_on_ = false;
+  segment_start_ = file_->size_bytes();
+  if (capture_ != short_id(info.capture_id)) capture_segments_ = 0;
   capture_ = short_id(info.capture_id);
   index_.clear();
   segment_records_ = 0;
   next_record_ = first;
-  info.segment = segments_++;
+  info.segment = capture_segments_++;
+  ++segments_;
   info.first = first;
 
   EntryHeader header;
@@ -120,26 +128,26 @@ Status CaptureWriter::write(const Rows& rows) {
   return {};
 }
 
-Status CaptureWriter::end_segment(EndInfo info) {
+Status CaptureWriter::end_segment(EndInfo info, bool more) {
   info.records = segment_records_;
   info.index = index_;
   EntryHeader header;
   header.type = EntryType::end;
   header.first = next_record_;
-  std::uint64_t end_position = file_->size_bytes();
+  std::uint64_t end_position = segment_bytes();
   DSE_TRY(append(header, *encode_end_info(info)));
 
   EntryHeader trailer;
   trailer.type = EntryType::trailer;
   trailer.capture = capture_;
   trailer.first = end_position;
-  trailer.position = file_->size_bytes();
+  trailer.position = segment_bytes();
   DSE_TRY(file_->append(encode_header(trailer)));
-  DSE_TRY(file_->seal());
-  if (place_ != Place::stream) {
-    closed_bytes_ += file_->size_bytes();
-    file_.reset();
-  }
+  goes_on_ = place_ == Place::stream || (place_ == Place::file && more);
+  if (!goes_on_) DSE_TRY(file_->seal());
+  closed_bytes_ += segment_bytes();
+  segment_start_ = file_->size_bytes();
+  if (!goes_on_) file_.reset();
   return prune();
 }
 

@@ -33,17 +33,21 @@ class CaptureWriter {
 
   // The number of the first record to write: a directory may have captures already.
   std::uint64_t first_record() const { return first_record_; }
-  // Only a directory takes more than one segment.
+  // Whether each segment gets a file of its own, so that old ones can go.
   bool can_rotate() const { return place_ == Place::directory; }
 
-  // Begins a segment. `info.segment` and `info.first` are set here.
+  // Begins a segment. `info.segment` and `info.first` are set here: the segments that have one
+  // capture id are counted from 0.
   Status begin_segment(SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
   // Rows in a segment that has begun, with `rows.first` set.
   Status write(const Rows& rows);
-  // Writes the end entry, with the index filled in here, and seals.
-  Status end_segment(EndInfo info);
+  // Writes the end entry, with the index filled in here, and seals. With `more` a capture of a single
+  // file stays open and unsealed, for the next segment to follow in it; elsewhere it makes no
+  // difference.
+  Status end_segment(EndInfo info, bool more = false);
 
-  std::uint64_t segment_bytes() const { return file_ ? file_->size_bytes() : 0; }
+  // Of the segment at hand, and of all so far.
+  std::uint64_t segment_bytes() const { return file_ ? file_->size_bytes() - segment_start_ : 0; }
   std::uint64_t total_bytes() const { return closed_bytes_ + segment_bytes(); }
   std::uint32_t segments() const { return segments_; }
   std::uint64_t raw_bytes() const { return encoder_.raw_bytes(); }
@@ -54,6 +58,7 @@ class CaptureWriter {
   CaptureWriter(WriterOptions options, Place place, FileSystem& fs)
       : options_(std::move(options)), place_(place), fs_(fs), encoder_(options_.level) {}
 
+  Status open_target(std::uint64_t first);
   Status append(EntryHeader header, ColumnMessage& message);
   Status prune();
 
@@ -63,12 +68,15 @@ class CaptureWriter {
   EntryEncoder encoder_;
   BatchEncoder batches_;
   std::optional<SegmentFile> file_;
+  bool goes_on_ = false;             // file_ waits for another segment
+  std::uint64_t segment_start_ = 0;  // of the segment at hand, in file_
   std::uint64_t capture_ = 0;
   std::uint64_t first_record_ = 0;
   std::uint64_t segment_records_ = 0;
   std::uint64_t next_record_ = 0;
   std::uint64_t closed_bytes_ = 0;
   std::uint32_t segments_ = 0;
+  std::uint32_t capture_segments_ = 0;  // of the capture at hand
   std::vector<IndexItem> index_;
 };
 
