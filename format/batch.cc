@@ -8,6 +8,7 @@
 
 #include "capture.capnp.h"
 #include "format/batch_impl.h"
+#include "format/filter_marks.h"
 #include "format/read_columns.h"
 
 namespace dse::format {
@@ -147,6 +148,7 @@ struct Batch::Impl {
   std::vector<StreamPosition> streams;
   std::vector<Gap> gaps;
   std::optional<SnapshotInfo> snapshot;
+  std::optional<FilterMarks> marks;
   std::optional<std::vector<std::uint8_t>> order;
   std::optional<LoadedStrings> raw;
 
@@ -191,6 +193,7 @@ Result<std::uint32_t> Batch::Impl::read_table(const TableLayout& layout, std::ui
 
 Status Batch::Impl::read() {
   Status inner;
+  bool filtered = false;
   DSE_TRY(guarded(lazy, [&] {
     inner = [&]() -> Status {
       auto entry = message->getRoot<schema::Entry>();
@@ -234,10 +237,13 @@ Status Batch::Impl::read() {
       for (auto gap : gap_list)
         gaps.push_back(
             {gap.getKind(), gap.getCpu(), gap.getRow(), gap.getLost(), gap.getSinceTime()});
+      filtered = block.getFiltered();
       return {};
     }();
   }));
-  return inner;
+  if (!inner || !filtered) return inner;
+  DSE_TRY_ASSIGN(marks, read_filter_marks(lazy, block, count, snapshot.has_value()));
+  return {};
 }
 
 Status Batch::Impl::check_order(std::span<const std::uint64_t> slots) {
@@ -269,6 +275,27 @@ const Table& Batch::tasks() const { return *impl_->tasks; }
 std::span<const StreamPosition> Batch::streams() const { return impl_->streams; }
 std::span<const Gap> Batch::gaps() const { return impl_->gaps; }
 const std::optional<SnapshotInfo>& Batch::snapshot() const { return impl_->snapshot; }
+
+bool Batch::filtered() const { return impl_->marks.has_value(); }
+
+std::uint64_t Batch::number(std::uint32_t position) const {
+  if (impl_->marks) {
+    const auto& number = impl_->marks->number;
+    return position < number.size() ? number[position] : 0;
+  }
+  return impl_->snapshot ? 0 : impl_->first + position + 1;
+}
+
+std::span<const ShownEvents> Batch::shown() const {
+  if (!impl_->marks) return {};
+  return impl_->marks->shown;
+}
+
+ShownView Batch::shown(std::string_view point) const {
+  for (const ShownEvents& events : shown())
+    if (events.point == point) return {events.position, events.nth};
+  return {};
+}
 
 const Table* Batch::table(Kind kind) const {
   auto found = impl_->tables.find(kind);

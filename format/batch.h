@@ -60,10 +60,21 @@ struct SnapshotInfo {
   std::uint64_t end_time;
 };
 
+// What a filtered capture shows of one observation point; see ShownEvents. Valid as long as the batch.
+struct ShownView {
+  std::span<const std::uint32_t> position;
+  std::span<const std::uint32_t> nth;
+  bool empty() const { return position.empty(); }
+};
+
 class Batch {
  public:
   // More records than this are never in one batch; a reader refuses them.
   static constexpr std::uint32_t kMaxRecords = 1u << 20;
+  // Likewise the points that a filtered batch shows events of, the events of one and of all of them.
+  static constexpr std::uint32_t kMaxShownPoints = 64;
+  static constexpr std::uint32_t kMaxShownOfPoint = 1u << 20;
+  static constexpr std::uint32_t kMaxShown = 4u << 20;
 
   ~Batch();
   Batch(Batch&&) noexcept;
@@ -89,6 +100,15 @@ class Batch {
 
   // Set when this is the snapshot at the start of a segment.
   const std::optional<SnapshotInfo>& snapshot() const;
+
+  // Whether this is of a filtered capture: then only the events in shown() count.
+  bool filtered() const;
+  // The number that tools show of the record at `position`: that of the original in a filtered
+  // capture, else counted from 1, and 0 in a snapshot.
+  std::uint64_t number(std::uint32_t position) const;
+  // Empty as well when nothing is filtered.
+  ShownView shown(std::string_view point) const;
+  std::span<const ShownEvents> shown() const;
 
   // Gives back every record in arrival order, byte for byte as it was appended. `abi_version` is that
   // of the segment: what newer versions add is left out. The span is valid during the call.

@@ -389,6 +389,18 @@ struct Block {
   containerMetadata @22 :ContainerMetadata $kind(20);
   observerSample @23 :ObserverSample $kind(21);
   programSample @24 :ProgramSample $kind(22);
+  filtered @25 :Bool;      # of a filtered capture: `number` and `shown` count
+  number @26 :Ints;        # of each record: its number in the original as tools show it, from 1; null in
+                           # a snapshot whose rows are all number 0
+  shown @27 :List(Shown);  # the events that count, at most one item per point; all others are hidden
+}
+
+struct Shown {
+  # Events of one observation point. (position, nth) rises from event to event.
+  point @0 :Text;    # its name
+  count @1 :UInt32;  # events
+  position @2 :Ints; # of each event: the position of its record in the block
+  nth @3 :Ints;      # which of the events that the point makes of that record, hidden or not, from 0
 }
 
 # ---- the entries of a segment --------------------------------------------------------------------

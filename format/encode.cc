@@ -104,6 +104,7 @@ class BatchEncoder::Impl {
 
   void fill_kind(schema::Block::Builder block, const Rows::Table& table, std::uint64_t start_time);
   void fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks);
+  void fill_marks(schema::Block::Builder block, const FilterMarks& marks);
   void fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
                     const std::byte* rows, std::size_t stride, std::uint32_t count,
                     const Rows::Table* table);
@@ -192,6 +193,25 @@ void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const 
                sizeof(dse_task), static_cast<std::uint32_t>(tasks.size()), nullptr);
 }
 
+void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMarks& marks) {
+  block.setFiltered(true);
+  if (!marks.number.empty()) {
+    values_ = marks.number;
+    // Then a run that nothing was left out of has equal differences, and takes no room.
+    add_ints(block.initNumber(), true, values_[0] - 1);
+  }
+  auto list = block.initShown(static_cast<unsigned>(marks.shown.size()));
+  for (unsigned i = 0; i < marks.shown.size(); ++i) {
+    const ShownEvents& shown = marks.shown[i];
+    list[i].setPoint(shown.point);
+    list[i].setCount(static_cast<std::uint32_t>(shown.position.size()));
+    values_.assign(shown.position.begin(), shown.position.end());
+    add_ints(list[i].initPosition(), true, values_.empty() ? 0 : values_[0]);
+    values_.assign(shown.nth.begin(), shown.nth.end());
+    add_ints(list[i].initNth(), false, 0);
+  }
+}
+
 void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   block.setFirst(rows.first);
   block.setCount(rows.count());
@@ -225,6 +245,7 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   if (!rows.raw_index().empty()) add_strings(block.initRaw(), rows.raw_index(), rows.raw());
   for (std::size_t i = 1; i < rows.tables().size(); ++i)
     if (rows.tables()[i].count != 0) fill_kind(block, rows.tables()[i], rows.min_time());
+  if (rows.marks) fill_marks(block, *rows.marks);
 }
 
 void BatchEncoder::Impl::place_lists(ColumnMessage& message) {

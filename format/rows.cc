@@ -227,6 +227,7 @@ void Rows::clear() {
   min_time_ = ~std::uint64_t{0};
   max_time_ = 0;
   first = 0;
+  marks.reset();
   batch_ = next_batch();
 }
 

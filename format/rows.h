@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +31,23 @@ struct Gap {
   std::uint32_t row;         // of that kind, within the batch
   std::int64_t lost;         // the sequence number is this much higher than expected
   std::uint64_t since_time;  // boot time of the last record of that CPU and kind; 0: unknown
+};
+
+// The events of one observation point that a filtered capture shows. Both columns have a value per
+// event, and the pairs of them rise.
+struct ShownEvents {
+  std::string point;
+  std::vector<std::uint32_t> position;  // of the event's record in the batch
+  // Which of all the events that the point makes of that record, hidden ones too, from 0.
+  std::vector<std::uint32_t> nth;
+};
+
+// What makes a batch one of a filtered capture: what its records were in the original.
+struct FilterMarks {
+  // Of each record, as tools show it: from 1 and rising. Empty: a snapshot, whose rows all have 0.
+  std::vector<std::uint64_t> number;
+  // Each point at most once. Events that are not here are hidden.
+  std::vector<ShownEvents> shown;
 };
 
 // Follows the sequence numbers of every CPU and kind across batches.
@@ -97,7 +116,7 @@ class Rows {
   // layout is kept as it is. `streams` is the one that has seen all former records.
   void append(std::span<const std::byte> record, StreamTable& streams);
 
-  // Appends the records of `later`, which follow directly on those of this batch.
+  // Appends the records of `later`, which follow directly on those of this batch. Neither has marks.
   void append(const Rows& later);
 
   void clear();
@@ -111,6 +130,8 @@ class Rows {
 
   // The number of the first record in the capture.
   std::uint64_t first = 0;
+  // Set: the batch is one of a filtered capture. Written as they are; it is readers who check them.
+  std::optional<FilterMarks> marks;
 
   std::span<const std::uint8_t> order() const { return order_; }
   // Indexed by slot; slot 0 is that of raw records and has no table of its own.

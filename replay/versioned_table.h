@@ -11,9 +11,9 @@
 
 namespace dse::replay {
 
-// The number of the record at `position` of a batch: from 1, and 0 in a snapshot.
+// The number of the record at `position` of a batch, as events show it: 0 in a snapshot.
 inline std::uint64_t record_number(const format::Batch& batch, std::uint32_t position) {
-  return batch.snapshot() ? 0 : batch.first() + position + 1;
+  return batch.number(position);
 }
 
 // Values by key, each with the record number from which on it holds. Versions that no one can ask for

@@ -1,5 +1,5 @@
 // Prints the raw records of captures, one JSON line each, for comparison with a reader that was
-// written from FORMAT.md alone.
+// written from FORMAT.md alone; in a filtered capture with the events that are shown of each.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -13,17 +13,29 @@ namespace {
 using namespace dse;
 using namespace dse::format;
 
+// [["point",nth],...] for the record at `position`, as Python writes it.
+std::string shown_of(const Batch& batch, std::uint32_t position) {
+  std::string out;
+  for (const ShownEvents& events : batch.shown())
+    for (std::size_t i = 0; i < events.position.size(); ++i)
+      if (events.position[i] == position)
+        out += fmt::format("{}[\"{}\", {}]", out.empty() ? "" : ", ", events.point, events.nth[i]);
+  return out;
+}
+
 Status dump(const Batch& batch, unsigned abi_version) {
   DSE_TRY_ASSIGN(auto slots, batch.order());
-  std::size_t position = 0;
+  std::uint32_t position = 0;
   return batch.for_each_record(abi_version, [&](std::span<const std::byte> record) -> Status {
     Kind kind = slots[position] ? batch.kinds()[slots[position]] : Kind{0};
-    std::uint64_t number = batch.snapshot() ? 0 : batch.first() + position + 1;
+    std::uint64_t number = batch.number(position);
+    std::string shown = batch.filtered() ? fmt::format(",\"shown\":[{}]", shown_of(batch, position))
+                                         : "";
     ++position;
     std::string hex;
     for (std::byte byte : record) hex += fmt::format("{:02x}", static_cast<unsigned>(byte));
-    fmt::print("{{\"num\":{},\"kind\":\"{}\",\"record\":\"{}\"}}\n", number,
-               kind ? kind_name(kind) : "raw", hex);
+    fmt::print("{{\"num\":{},\"kind\":\"{}\"{},\"record\":\"{}\"}}\n", number,
+               kind ? kind_name(kind) : "raw", shown, hex);
     return {};
   });
 }

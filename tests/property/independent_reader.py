@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """A second reader of dse captures, written from format/FORMAT.md alone.
 
-Prints one JSON line per raw record, in arrival order, for capture directories and files. It shares no
+Prints one JSON line per raw record, in arrival order, for capture directories and files; in a filtered
+capture with the events of it that are shown, as pairs of point and place among its events. It shares no
 code with dse, so that what FORMAT.md says and what dse does cannot drift apart unnoticed. It needs the
 `zstd` program, and checks XXH3-64 checksums only where the Python module `xxhash` is installed.
 """
 
+import json
 import os
 import struct
 import subprocess
@@ -21,6 +23,7 @@ MARKER = bytes.fromhex("89445345 0d0a1af1")
 SEGMENT, SNAPSHOT, BLOCK, END, TRAILER = 1, 2, 3, 4, 5
 MAX_HEADER, MAX_FRAMES, MAX_KINDS, MAX_MESSAGE = 128 << 10, 4096, 64, 128 << 20
 MAX_RECORDS = 1 << 20
+MAX_POINTS, MAX_SHOWN, MAX_SHOWN_OF_POINT, MAX_POINT_NAME = 64, 1 << 22, 1 << 20, 256
 MASK = (1 << 64) - 1
 
 
@@ -360,6 +363,43 @@ def read_records(block, abi_version):
         yield next(by_slot[slot])
 
 
+# ---- filtered captures (FORMAT.md, section 5.1) --------------------------------------------------
+
+
+def rises(values):
+    return all(a < b for a, b in zip(values, values[1:]))
+
+
+def read_filter(block, snapshot):
+    """Of each record of a Block (number that tools show, shown events), or None: it is not filtered."""
+    if not block.number(12, 1) & 1:
+        return None
+    count = block.number(8, 4)
+    check(count <= MAX_RECORDS, "too many records")
+    numbers = read_ints(block.struct(23), count)
+    if not snapshot or any(numbers):
+        check(rises([0] + numbers), "numbers of the original that do not rise")
+    shown = [[] for _ in range(count)]
+    items = block.list(24).structs()
+    check(len(items) <= MAX_POINTS, "too many points")
+    events = [item.number(0, 4) for item in items]
+    check(all(n <= MAX_SHOWN_OF_POINT for n in events) and sum(events) <= MAX_SHOWN,
+          "too many shown events")
+    seen = set()
+    for item, n in zip(items, events):
+        text = item.list(0).bytes()
+        check(not text or text[-1] == 0, "a text without its end")
+        point = text[:-1]
+        check(len(point) <= MAX_POINT_NAME and point not in seen, "point")
+        seen.add(point)
+        positions, nth = read_ints(item.struct(1), n), read_ints(item.struct(2), n)
+        check(rises(list(zip(positions, nth))), "shown events that are not in order")
+        check(all(at < count for at in positions) and all(i < 1 << 32 for i in nth), "shown event")
+        for at, i in zip(positions, nth):
+            shown[at].append([point.decode(), i])
+    return list(zip(numbers, shown))
+
+
 # ---- segments and captures (FORMAT.md, sections 1, 2 and 10) -------------------------------------
 
 
@@ -404,7 +444,7 @@ def list_segments(path):
 
 
 class Capture:
-    """Follows the segments of captures: (number, kind, record) of everything in them."""
+    """Follows the segments of captures: (number, kind, record, shown events) of everything in them."""
 
     def __init__(self):
         self.id = None
@@ -436,8 +476,11 @@ class Capture:
                 return
             root = entry.message(body)
             check(root.number(0, 2) == 1, "not a snapshot")
-            for kind, record in read_records(root.struct(0).struct(2), self.abi_version):
-                yield 0, kind, record
+            rows = root.struct(0).struct(2)
+            marks = read_filter(rows, True)
+            for i, (kind, record) in enumerate(read_records(rows, self.abi_version)):
+                number, shown = marks[i] if marks else (0, None)
+                yield number, kind, record, shown
         elif entry.type == BLOCK:
             check(self.id and int.from_bytes(self.id[:8], "little") == entry.capture,
                   "a block of another capture")
@@ -447,8 +490,10 @@ class Capture:
             block = root.struct(0)
             check(block.number(0, 8) == entry.first and block.number(8, 4) == entry.count,
                   "a block that does not agree with its header")
+            marks = read_filter(block, False)
             for i, (kind, record) in enumerate(read_records(block, self.abi_version)):
-                yield entry.first + i + 1, kind, record
+                number, shown = marks[i] if marks else (entry.first + i + 1, None)
+                yield number, kind, record, shown
 
 
 def main(paths):
@@ -458,8 +503,9 @@ def main(paths):
     for path in paths:
         for segment in list_segments(path):
             try:
-                for number, kind, record in capture.read_segment(segment):
-                    print(f'{{"num":{number},"kind":"{kind}","record":"{record.hex()}"}}')
+                for number, kind, record, shown in capture.read_segment(segment):
+                    events = "" if shown is None else f',"shown":{json.dumps(shown)}'
+                    print(f'{{"num":{number},"kind":"{kind}"{events},"record":"{record.hex()}"}}')
             except Torn:
                 print(f"{segment}: not sealed", file=sys.stderr)
             except Damaged as damage:

@@ -4,7 +4,7 @@ dse, by way of dse_dump_records, and independent_reader.py, which follows format
 
     independent_reader_test.py --dump PROGRAM [--sample PROGRAM] CAPTURE...
 
-`--sample` names dse_write_sample_capture, whose capture is then compared too.
+`--sample` names dse_write_sample_capture, whose captures are then compared too.
 """
 
 import argparse
@@ -74,6 +74,27 @@ class IndependentReaderTest(unittest.TestCase):
             snapshots = [i for i, record in enumerate(records) if record["num"] == 0]
             self.assertEqual(snapshots,
                              [i + at for at in (0, 6325, 12650) for i in range(4)])
+
+    def test_filtered(self):
+        if not options.sample:
+            self.skipTest("no --sample")
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "filtered.dse")
+            lines(options.sample, "--filtered", path)
+            self.assertEqual(os.listdir(directory), ["filtered.dse"])
+            # Of each capture the snapshot of its first segment counts, and all blocks.
+            records = self.compare(path, 2 * (4 + 2 * 6301))
+            self.assertEqual(len(records), 2 * (4 + 2 * 6301))
+            first, second = records[:len(records) // 2], records[len(records) // 2:]
+            self.assertEqual([record["num"] for record in first[:4]], [0] * 4)
+            for numbers in ([r["num"] for r in first[4:]], [r["num"] for r in second]):
+                self.assertTrue(independent_reader.rises([0] + numbers))
+                self.assertGreater(numbers[-1], 2 * len(numbers))
+            events = [event for record in records for event in record["shown"]]
+            self.assertEqual({point for point, _ in events},
+                             {"SocketStateChange", "ContainerEvent"})
+            self.assertEqual({nth for _, nth in events}, {0, 1, 2, (1 << 32) - 1})
+            self.assertTrue(any(not record["shown"] for record in records))
 
     def test_cut(self):
         """A file that ends anywhere gives the complete entries before that."""

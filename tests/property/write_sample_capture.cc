@@ -1,6 +1,7 @@
 // Writes a capture with what a quiet host does not show: columns in frames of their own, gaps in
 // both directions, records that fit no kind, all widths of integers, and two captures in one
-// directory, the second of which was not sealed. `write_sample_capture DIRECTORY`.
+// directory, the second of which was not sealed. `write_sample_capture DIRECTORY`; or two filtered
+// captures of several segments in one file: `write_sample_capture --filtered FILE`.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -168,18 +169,23 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
   }
 }
 
+SegmentInfo sample_info(std::uint8_t capture) {
+  SegmentInfo info;
+  info.abi_version = DSE_ABI_VERSION;
+  info.capture_id.fill(capture);
+  info.machine = "x86_64";
+  info.boot_time = 1000;
+  info.real_time = 1'700'000'000'000'000'000;
+  return info;
+}
+
 Status write(const std::string& directory) {
   for (std::uint8_t capture = 1; capture <= 2; ++capture) {
     WriterOptions options;
     options.path = directory;
     DSE_TRY_ASSIGN(auto writer, CaptureWriter::open(options, FileSystem::host()));
     StreamTable streams;
-    SegmentInfo info;
-    info.abi_version = DSE_ABI_VERSION;
-    info.capture_id.fill(capture);
-    info.machine = "x86_64";
-    info.boot_time = 1000;
-    info.real_time = 1'700'000'000'000'000'000;
+    SegmentInfo info = sample_info(capture);
     std::uint64_t first = writer->first_record();
     for (std::uint32_t segment = 0; segment < 3; ++segment) {
       Snapshot snapshot;
@@ -200,12 +206,64 @@ Status write(const std::string& directory) {
   return {};
 }
 
+// Numbers from `number` on, with `holes` or without, and no, one, or several events of a record.
+void mark(Rows& rows, std::uint64_t& number, bool holes) {
+  rows.marks.emplace();
+  ShownEvents one{"SocketStateChange", {}, {}}, many{"ContainerEvent", {}, {}};
+  std::uint64_t random = number;
+  for (std::uint32_t i = 0; i < rows.count(); ++i) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    rows.marks->number.push_back(number);
+    number += 1 + (holes ? random >> (random >> 59) >> 16 & 0xfffff : 0);
+    if (random >> 63) {
+      one.position.push_back(i);
+      one.nth.push_back(0);
+    }
+    for (std::uint32_t nth = 0; nth < 4; ++nth)
+      if ((random >> (40 + nth) & 3) == 3) {
+        many.position.push_back(i);
+        many.nth.push_back(nth == 3 ? 0xffffffff : nth);
+      }
+  }
+  rows.marks->shown = {std::move(one), {"SignalDelivered", {}, {}}, std::move(many)};
+}
+
+Status write_filtered(const std::string& path) {
+  WriterOptions options;
+  options.path = path;
+  DSE_TRY_ASSIGN(auto writer, CaptureWriter::open(options, FileSystem::host()));
+  for (std::uint8_t capture = 1; capture <= 2; ++capture) {
+    StreamTable streams;
+    std::uint64_t first = 0, number = capture;
+    for (std::uint32_t segment = 0; segment < 2; ++segment) {
+      Snapshot snapshot;
+      fill_snapshot(snapshot);
+      mark(snapshot.rows, number, true);
+      // The rows of the one are those of a snapshot, the rows of the other come from blocks.
+      if (capture == 1) snapshot.rows.marks->number.clear();
+      DSE_TRY(writer->begin_segment(sample_info(capture), first, snapshot));
+      for (std::uint32_t count : {1u, 6000u, 300u}) {
+        Rows rows;
+        fill_block(rows, streams, first, count);
+        mark(rows, number, count != 300);
+        DSE_TRY(writer->write(rows));
+        first += count;
+      }
+      EndInfo end;
+      end.last = segment == 1;
+      DSE_TRY(writer->end_segment(end, capture == 1 || !end.last));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  std::filesystem::remove_all(argv[1]);
-  Status status = write(argv[1]);
+  bool filtered = argc == 3 && argv[1] == "--filtered"sv;
+  if (argc != 2 && !filtered) return 2;
+  std::filesystem::remove_all(argv[argc - 1]);
+  Status status = filtered ? write_filtered(argv[2]) : write(argv[1]);
   if (!status) fmt::print(stderr, "{}\n", status.error().message());
   return status ? 0 : 1;
 }
