@@ -55,7 +55,7 @@ void pause(std::uint64_t ns) {
 Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   std::unique_ptr<LiveFeed> feed(new LiveFeed);
   feed->options_ = options;
-  if (options.redactor.redacts()) feed->names_.emplace(feed->options_.redactor);
+  feed->names_.emplace(feed->options_.redactor);
   if (!options.failed_execs) feed->options_.kinds &= ~format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   feed->hierarchy_ = find_cgroup_hierarchy();
 
@@ -93,6 +93,7 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   feed->next_clock_ns_ = feed->clock_.boot_ns + kClockPeriod;
   feed->rows_ = feed->fresh_rows();
   DSE_TRY(feed->programs_->attach());
+  DSE_TRY(feed->learn_names());
   feed->observer_.emplace(*feed->programs_, options.ring_bytes);
   if (options.container_metadata) {
     feed->metadata_reader_.emplace(MetadataPlaces());
@@ -166,7 +167,8 @@ void LiveFeed::append(std::span<const std::byte> record) {
   if (rows_->empty()) rows_since_ = boot_time_ns();
   std::uint16_t kind;
   std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
-  if (names_) {
+  if (options_.redactor.redacts()) {
+    names_->learn_from_record(record);
     if (needs_rewrite(kind, options_.redactor))
       kept_ = rewrite(record, options_.redactor);
     else
@@ -365,6 +367,21 @@ void LiveFeed::add_hidden_processes(std::vector<ProcessRow>& processes, std::uin
   }
 }
 
+void LiveFeed::learn_names(const std::vector<ProcessRow>& processes) {
+  for (const ProcessRow& process : processes) names_->learn(process.exe, process.task.comm);
+}
+
+// Before anything comes out of the rings: a snapshot would be too late, as they are drained while it is
+// taken.
+Status LiveFeed::learn_names() {
+  if (!options_.redactor.redacts()) return {};
+  std::uint64_t now = boot_time_ns();
+  DSE_TRY_ASSIGN(auto processes, programs_->processes({}));
+  add_hidden_processes(processes, now, [] {});
+  learn_names(processes);
+  return {};
+}
+
 Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   Beginning beginning{info_, {}};
   beginning.info.boot_time = clock_.boot_ns;
@@ -375,8 +392,9 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
   auto meanwhile = [&] { drain_into_ready(); };
   DSE_TRY_ASSIGN(auto processes, programs_->processes(meanwhile));
   add_hidden_processes(processes, snapshot.span.begin_time, meanwhile);
+  learn_names(processes);  // those of the owners of sockets, too
   format::StreamTable streams;
-  SnapshotBuilder builder(snapshot.rows, streams, options_.redactor,
+  SnapshotBuilder builder(snapshot.rows, streams, options_.redactor, *names_,
                           {options_.max_args, options_.redactor.keeps_env() ? kMaxEnv : 0},
                           meanwhile);
   if (!sockets_listed_) {  // first, as what changes until then has no owner

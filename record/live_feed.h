@@ -102,6 +102,8 @@ class LiveFeed {
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
   void sample_clock(std::uint64_t now);
+  Status learn_names();
+  void learn_names(const std::vector<ProcessRow>& processes);
   void add_hidden_processes(std::vector<ProcessRow>& processes, std::uint64_t before,
                             const std::function<void()>& meanwhile) const;
   static void complete_snapshot(format::Snapshot& snapshot, format::StreamTable& streams,
@@ -123,8 +125,8 @@ class LiveFeed {
   std::optional<MetadataReader> metadata_reader_;
   // By path, cgroups that may be containers' and are there: what is known of them, as a record.
   std::map<std::string, std::vector<std::byte>> metadata_;
-  std::optional<NameRedactor> names_;
-  std::vector<std::byte> kept_;  // the record at hand, without what must not be kept
+  std::optional<NameRedactor> names_;  // of the stream and of all snapshots
+  std::vector<std::byte> kept_;        // the record at hand, without what must not be kept
   std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches

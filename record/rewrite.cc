@@ -90,52 +90,61 @@ std::uint16_t kind_of(std::span<const std::byte> record) {
   return header.kind;
 }
 
+std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 }  // namespace
 
-void redact_name(std::uint8_t (&name)[DSE_COMM_SIZE], const Redactor& redactor) {
-  std::string_view text(reinterpret_cast<const char*>(name), sizeof(name));
-  std::string kept = redactor.text(text.substr(0, text.find('\0')));
-  std::memset(name, 0, sizeof(name));
-  std::memcpy(name, kept.data(), std::min<std::size_t>(kept.size(), sizeof(name) - 1));
+NameRedactor::Name NameRedactor::name_of(std::string_view text) {
+  Name name{};
+  text = text.substr(0, std::min(text.find('\0'), name.size() - 1));
+  std::copy(text.begin(), text.end(), name.begin());
+  return name;
 }
 
-// Whether the file name of an exec, which has gone through the rules, shows that it was one.
-bool names_a_secret(std::span<const std::byte> record) {
-  dse_process_exec body;
-  if (record.size() < sizeof(dse_header) + sizeof(body)) return false;
-  std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
-  std::string_view rest(
-      reinterpret_cast<const char*>(record.data()) + sizeof(dse_header) + sizeof(body),
-      record.size() - sizeof(dse_header) - sizeof(body));
-  std::string_view filename = rest.substr(0, body.filename_size);
-  return filename.substr(filename.rfind('/') + 1).find("***") != std::string_view::npos;
+void NameRedactor::hide(const Name& name) {
+  if (name[0] == '\0') return;  // of a record that has no task
+  hidden_.insert(name);
+  known_.erase(name);
+}
+
+void NameRedactor::learn(std::string_view path, const std::uint8_t (&name)[DSE_COMM_SIZE]) {
+  if (!redactor_.redacts()) return;
+  const std::string kept = redactor_.text(path);
+  std::string_view file = last_component(path);
+  if (last_component(kept) == file) return;
+  hide(name_of({reinterpret_cast<const char*>(name), sizeof(name)}));
+  // The thread at hand may have another name by now than the others still have.
+  hide(name_of(file));
+}
+
+void NameRedactor::learn_from_record(std::span<const std::byte> record) {
+  struct {
+    dse_header header;
+    dse_process_exec body;
+  } fixed;
+  if (kind_of(record) != DSE_PROCESS_EXEC || record.size() < sizeof(fixed)) return;
+  std::memcpy(&fixed, record.data(), sizeof(fixed));
+  std::string_view rest(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
+                        record.size() - sizeof(fixed));
+  learn(rest.substr(0, fixed.body.filename_size), fixed.header.task.comm);
 }
 
 void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
   if (!redactor_.redacts()) return;
-  Name before;
-  std::memcpy(before.data(), name, sizeof(name));
+  std::string_view text(reinterpret_cast<const char*>(name), sizeof(name));
+  const Name before = name_of(text);
   if (known_.size() >= kMaxKnown) known_.clear();
   auto [found, is_new] = known_.try_emplace(before);
-  if (is_new) {
-    redact_name(name, redactor_);
-    std::memcpy(found->second.data(), name, sizeof(name));
-  } else {
-    std::memcpy(name, found->second.data(), sizeof(name));
-  }
-}
-
-void NameRedactor::hide(const std::uint8_t (&name)[DSE_COMM_SIZE]) {
-  Name key, hidden{'*', '*', '*'};
-  std::memcpy(key.data(), name, sizeof(name));
-  known_[key] = hidden;
+  if (is_new)
+    found->second = name_of(
+        hidden_.contains(before) ? "***" : redactor_.text(text.substr(0, text.find('\0'))));
+  std::memcpy(name, found->second.data(), sizeof(name));
 }
 
 void NameRedactor::apply_to_record(std::span<std::byte> record) {
   dse_header header;
   if (!redactor_.redacts() || record.size() < sizeof(header)) return;
   std::memcpy(&header, record.data(), sizeof(header));
-  if (header.kind == DSE_PROCESS_EXEC && names_a_secret(record)) hide(header.task.comm);
   apply(header.task.comm);
   std::memcpy(record.data(), &header, sizeof(header));
   if (header.kind != DSE_SOCKET_STATE || record.size() < sizeof(header) + sizeof(dse_socket_state))

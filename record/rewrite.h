@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -13,23 +15,35 @@
 
 namespace dse::record {
 
-// Names of processes are those of the files that they execute.
+// Names of processes. They are those of the files that they execute, cut to fifteen bytes, in which the
+// rules may not recognise what they would in a whole name: so all records of a recording share one of
+// these, which learns from those that have whole names. What it has learned it never forgets.
 class NameRedactor {
  public:
   // `redactor` outlives it.
   explicit NameRedactor(const Redactor& redactor) : redactor_(redactor) {}
 
+  // A process of that name executes the file `path`. If the rules touch the name of the file, then
+  // that of the process is a secret as a whole from now on, wherever it stands.
+  void learn(std::string_view path, const std::uint8_t (&name)[DSE_COMM_SIZE]);
+  // What an exec tells, as long as its strings are what they were.
+  void learn_from_record(std::span<const std::byte> record);
+
   void apply(std::uint8_t (&name)[DSE_COMM_SIZE]);
-  // From now on this name is a secret as a whole: it is that of a file that is, cut to fifteen bytes.
-  void hide(const std::uint8_t (&name)[DSE_COMM_SIZE]);
   // The name of the task of a record, and of the owner of a socket.
   void apply_to_record(std::span<std::byte> record);
 
  private:
   using Name = std::array<char, DSE_COMM_SIZE>;
+  // Of names that are no secrets as a whole, this many are remembered as they were rewritten.
   static constexpr std::size_t kMaxKnown = 65536;
+
+  static Name name_of(std::string_view text);  // cut at fifteen bytes or a NUL
+  void hide(const Name& name);
+
   const Redactor& redactor_;
   std::map<Name, Name> known_;
+  std::set<Name> hidden_;
 };
 
 // Whether records of that kind have to go through rewrite() at all.

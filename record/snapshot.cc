@@ -90,12 +90,12 @@ std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const 
 }
 
 SnapshotBuilder::SnapshotBuilder(format::Rows& rows, format::StreamTable& streams,
-                                 const Redactor& redactor, Limits limits,
+                                 const Redactor& redactor, NameRedactor& names, Limits limits,
                                  std::function<void()> meanwhile)
     : rows_(rows),
       streams_(streams),
       redactor_(redactor),
-      names_(redactor),
+      names_(names),
       limits_(limits),
       meanwhile_(std::move(meanwhile)) {}
 
@@ -145,8 +145,7 @@ void SnapshotBuilder::add(const ProcessRow& process) {
   body.cwd_size = size_of(cwd);
   body.env_size = size_of(env);
   dse_task task = process.task;
-  if (exe.substr(exe.rfind('/') + 1) != process.exe.substr(process.exe.rfind('/') + 1))
-    names_.hide(task.comm);
+  names_.learn(process.exe, task.comm);
   names_.apply(task.comm);
   append(DSE_PROCESS_SNAPSHOT, boot_time_ns(), task,
          with_parts(std::as_bytes(std::span(&body, 1)), {exe, args, cwd, env}));

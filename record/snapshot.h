@@ -25,8 +25,9 @@ class SnapshotBuilder {
 
   // All outlive the builder. `meanwhile` is called every few milliseconds: /proc takes its time, and
   // the rings fill up.
+  // What `names` does not know yet it learns from the processes.
   SnapshotBuilder(format::Rows& rows, format::StreamTable& streams, const Redactor& redactor,
-                  Limits limits, std::function<void()> meanwhile);
+                  NameRedactor& names, Limits limits, std::function<void()> meanwhile);
 
   // A process with its arguments from /proc, which are left out and marked as cut once the snapshot
   // has grown very large: a reader holds one in memory.
@@ -45,7 +46,7 @@ class SnapshotBuilder {
   format::Rows& rows_;
   format::StreamTable& streams_;
   const Redactor& redactor_;
-  NameRedactor names_;
+  NameRedactor& names_;
   Limits limits_;
   std::function<void()> meanwhile_;
   std::size_t memory_ = 0;  // bytes of arguments so far

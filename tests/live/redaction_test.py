@@ -4,7 +4,10 @@
 import os
 import pathlib
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 
 import live
 from live import field
@@ -15,6 +18,20 @@ CANARY = "can" + "ary"
 PATTERNS = [CANARY + r"-[a-z0-9]+", r"--password[= ](\S+)"]
 REDACT = [option for pattern in PATTERNS for option in ("--redact", pattern)]
 INSTEAD = "***"
+
+# Gets signals and connections, and has children.
+FAMILIAR = """
+import os, signal, socket, subprocess, sys
+signal.signal(signal.SIGUSR1, lambda *_: None)
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with open(sys.argv[1] + ".new", "w") as ready:
+        ready.write(str(server.getsockname()[1]))
+    os.rename(ready.name, sys.argv[1])
+    while True:
+        connection, _ = server.accept()
+        subprocess.run(["/bin/true"], check=True)
+        connection.close()
+"""
 
 
 def secret(name):
@@ -148,6 +165,34 @@ class Redaction(live.Case):
         for event in live.of_type(events, "ProcessExecuted"):
             names = {variable.split("=")[0] for variable in field(event, "proc.env") or []}
             self.assertLessEqual(names, {"HOME", "DSE_TEST_KEPT"})
+
+    def test_names_of_what_was_there_before_the_recorder(self):
+        """A name of which fifteen bytes tell no rule anything, of a process whose exec is not recorded."""
+        name = "tell" + "tale-and-so-on-known-by-its-end"
+        program, ready = self.place(name), self.place("ready")
+        shutil.copy(os.path.realpath(sys.executable), program)
+        process = self.start(program, "-c", FAMILIAR, ready)
+        port = int(live.wait_until(lambda: os.path.exists(ready) and pathlib.Path(ready).read_text("ascii"),
+                                   "a program to run"))
+        recorder = self.recorder("c", *live.ROOMY, "--redact", "[a-z-]+-known-by-its-end", "--point",
+                                 "ProcessExecuted,SocketStateChange,SignalDelivered,ProcessExited")
+        for _ in range(3):
+            os.kill(process.pid, signal.SIGUSR1)
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.recv(1)
+        process.kill()
+        process.wait()
+        events = self.stop_whole(recorder)
+        self.assertEqual(self.found([name[:15]], self.content(recorder.path)), [])
+        [signalled, *_] = [e for e in live.of_type(events, "SignalDelivered")
+                           if field(e, "proc.pid") == process.pid and field(e, "sig.name") == "SIGUSR1"]
+        self.assertEqual(field(signalled, "proc.name"), INSTEAD)
+        owned = [e for e in live.of_type(events, "SocketStateChange")
+                 if field(e, "sock.owner.pid") == process.pid]
+        self.assertEqual({field(e, "sock.owner.name") for e in owned}, {INSTEAD})
+        children = [e for e in live.of_type(events, "ProcessExecuted")
+                    if field(e, "proc.ppid") == process.pid]
+        self.assertEqual({field(e, "proc.name") for e in children}, {"true"})
 
     def test_nothing_is_left_in_what_is_shown_live(self):
         self.prepare()

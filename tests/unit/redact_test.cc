@@ -236,6 +236,42 @@ TEST(rewrite, names_of_processes_are_those_of_files) {
   }
 }
 
+std::string name_after(NameRedactor& names, std::string_view name) {
+  dse_task task = make_task(1, name);
+  names.apply(task.comm);
+  return reinterpret_cast<const char*>(task.comm);
+}
+
+TEST(rewrite, names_of_secret_files_are_hidden_as_a_whole) {
+  Redactor rules = *Redactor::make({"\\w+-SECRET"}, {});
+  NameRedactor names(rules);
+  const std::string whole = "telltale-and-so-on-SECRET";
+  Record exec = exec_record(make_task(1, whole), "/bin/" + whole, {whole});
+  EXPECT_EQ(name_after(names, whole), whole.substr(0, 15));
+  names.learn_from_record(bytes_of(exec));
+  EXPECT_EQ(name_after(names, whole), "***");
+  // A thread that has renamed itself: what it is called now, and what others are called.
+  names.learn("/bin/other-and-so-on-SECRET", make_task(2, "renamed").comm);
+  EXPECT_EQ(name_after(names, "renamed"), "***");
+  EXPECT_EQ(name_after(names, "other-and-so-on"), "***");
+  // Only the name of the file counts.
+  names.learn("/opt/x-SECRET/innocent", make_task(3, "innocent").comm);
+  EXPECT_EQ(name_after(names, "innocent"), "innocent");
+  names.learn("/bin/x-SECRET", make_task(4, "").comm);
+  EXPECT_EQ(name_after(names, ""), "");
+}
+
+TEST(rewrite, hidden_names_are_never_forgotten) {
+  Redactor rules = *Redactor::make({"-SECRET"}, {});
+  NameRedactor names(rules);
+  names.learn("/bin/telltale-and-so-on-SECRET", make_task(1, "telltale-and-so").comm);
+  for (int i = 0; i < 70'000; ++i) {
+    std::string name = "n" + std::to_string(i);
+    ASSERT_EQ(name_after(names, name), name);
+  }
+  EXPECT_EQ(name_after(names, "telltale-and-so"), "***");
+}
+
 TEST(redact, the_rules_themselves_do_not_show) {
   Redactor rules = *Redactor::make({"--password[= ](\\S+)"}, {});
   std::string shell = std::string("sh\0-c\0dse record --redact '--password[= ](\\S+)'\0", 48);
