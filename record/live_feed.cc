@@ -13,7 +13,6 @@
 #include <unordered_set>
 
 #include "record/proc.h"
-#include "record/rewrite.h"
 #include "record/snapshot.h"
 
 namespace dse::record {
@@ -169,14 +168,14 @@ void LiveFeed::append(std::span<const std::byte> record) {
   std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
   if (options_.redactor.redacts()) {
     names_->learn_from_record(record);
-    if (needs_rewrite(kind, options_.redactor))
-      kept_ = rewrite(record, options_.redactor);
+    if (format::needs_rewrite(kind, options_.redactor))
+      kept_ = format::rewrite(record, options_.redactor);
     else
       kept_.assign(record.begin(), record.end());
     names_->apply_to_record(kept_);
     rows_->append(kept_, streams_);
-  } else if (needs_rewrite(kind, options_.redactor)) {
-    rows_->append(rewrite(record, options_.redactor), streams_);
+  } else if (format::needs_rewrite(kind, options_.redactor)) {
+    rows_->append(format::rewrite(record, options_.redactor), streams_);
   } else {
     rows_->append(record, streams_);
   }

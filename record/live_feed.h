@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "format/capture_writer.h"
+#include "format/redact.h"
+#include "format/rewrite.h"
 #include "format/rows.h"
 #include "format/source.h"
 #include "record/host.h"
 #include "record/metadata_reader.h"
 #include "record/observer.h"
 #include "record/programs.h"
-#include "record/redact.h"
-#include "record/rewrite.h"
 
 namespace dse::record {
 
@@ -30,7 +30,7 @@ struct LiveOptions {
   std::uint32_t max_args = 131072;                // bytes of argv that are recorded
   // Execs that fail take a tracepoint that every system call of the host pays for.
   bool failed_execs = false;
-  Redactor redactor;  // what of arguments and environments is kept
+  format::Redactor redactor;  // what of arguments and environments is kept
   // Ask the host's container runtimes for names, images, labels and pods.
   bool container_metadata = true;
   std::uint64_t flush_ns = 1'000'000'000;  // a batch is at most this old
@@ -125,8 +125,8 @@ class LiveFeed {
   std::optional<MetadataReader> metadata_reader_;
   // By path, cgroups that may be containers' and are there: what is known of them, as a record.
   std::map<std::string, std::vector<std::byte>> metadata_;
-  std::optional<NameRedactor> names_;  // of the stream and of all snapshots
-  std::vector<std::byte> kept_;        // the record at hand, without what must not be kept
+  std::optional<format::NameRedactor> names_;  // of the stream and of all snapshots
+  std::vector<std::byte> kept_;                // the record at hand, without what must not be kept
   std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches

@@ -66,8 +66,8 @@ std::vector<std::byte> with_parts(std::span<const std::byte> body,
   return out;
 }
 
-std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const Redactor& redactor,
-                                       std::uint64_t seq) {
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata,
+                                       const format::Redactor& redactor, std::uint64_t seq) {
   std::string labels, name = redactor.text(metadata.name), image = redactor.text(metadata.image);
   for (const auto& [key, value] : metadata.labels)
     labels += redactor.text(key + "=" + value) + '\0';
@@ -90,8 +90,8 @@ std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const 
 }
 
 SnapshotBuilder::SnapshotBuilder(format::Rows& rows, format::StreamTable& streams,
-                                 const Redactor& redactor, NameRedactor& names, Limits limits,
-                                 std::function<void()> meanwhile)
+                                 const format::Redactor& redactor, format::NameRedactor& names,
+                                 Limits limits, std::function<void()> meanwhile)
     : rows_(rows),
       streams_(streams),
       redactor_(redactor),

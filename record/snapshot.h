@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "format/redact.h"
+#include "format/rewrite.h"
 #include "format/rows.h"
 #include "record/container_metadata.h"
 #include "record/host.h"
 #include "record/proc.h"
-#include "record/redact.h"
-#include "record/rewrite.h"
 
 namespace dse::record {
 
@@ -26,8 +26,9 @@ class SnapshotBuilder {
   // All outlive the builder. `meanwhile` is called every few milliseconds: /proc takes its time, and
   // the rings fill up.
   // What `names` does not know yet it learns from the processes.
-  SnapshotBuilder(format::Rows& rows, format::StreamTable& streams, const Redactor& redactor,
-                  NameRedactor& names, Limits limits, std::function<void()> meanwhile);
+  SnapshotBuilder(format::Rows& rows, format::StreamTable& streams,
+                  const format::Redactor& redactor, format::NameRedactor& names, Limits limits,
+                  std::function<void()> meanwhile);
 
   // A process with its arguments from /proc, which are left out and marked as cut once the snapshot
   // has grown very large: a reader holds one in memory.
@@ -45,8 +46,8 @@ class SnapshotBuilder {
 
   format::Rows& rows_;
   format::StreamTable& streams_;
-  const Redactor& redactor_;
-  NameRedactor& names_;
+  const format::Redactor& redactor_;
+  format::NameRedactor& names_;
   Limits limits_;
   std::function<void()> meanwhile_;
   std::size_t memory_ = 0;  // bytes of arguments so far
@@ -54,8 +55,8 @@ class SnapshotBuilder {
 };
 
 // What a runtime said of a container, as a record.
-std::vector<std::byte> metadata_record(const ContainerMetadata& metadata, const Redactor& redactor,
-                                       std::uint64_t seq);
+std::vector<std::byte> metadata_record(const ContainerMetadata& metadata,
+                                       const format::Redactor& redactor, std::uint64_t seq);
 
 // `body`, and behind it its variable parts.
 std::vector<std::byte> with_parts(std::span<const std::byte> body,

@@ -74,7 +74,7 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   options.failed_execs = flags.failed_execs;
   if (flags.failed_execs) options.kinds |= format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   options.container_metadata = !flags.no_container_metadata;
-  DSE_TRY_ASSIGN(options.redactor, record::Redactor::make(flags.redact, flags.env));
+  DSE_TRY_ASSIGN(options.redactor, format::Redactor::make(flags.redact, flags.env));
   options.described = {
       {"points",
        fmt::format("{}", fmt::join(points.empty() ? replay::default_point_names() : points, ","))},

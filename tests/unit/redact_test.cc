@@ -1,4 +1,4 @@
-#include "record/redact.h"
+#include "format/redact.h"
 
 #include <gtest/gtest.h>
 
@@ -6,14 +6,14 @@
 #include <cstring>
 #include <random>
 
-#include "record/rewrite.h"
+#include "format/rewrite.h"
 #include "tests/unit/testing.h"
 
 using namespace std::string_literals;
 using dse::ErrorCode;
-using dse::record::NameRedactor;
-using dse::record::Redactor;
-using dse::record::rewrite;
+using dse::format::NameRedactor;
+using dse::format::Redactor;
+using dse::format::rewrite;
 
 namespace {
 

@@ -5,6 +5,8 @@
 #include "tests/unit/testing.h"
 
 using namespace dse::record;
+using dse::format::NameRedactor;
+using dse::format::Redactor;
 
 namespace {
 

@@ -13,7 +13,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace dse::record {
+namespace dse::format {
 
 // Rules for what is kept of arguments and environments. Immutable; safe to use from any thread.
 //
@@ -58,4 +58,4 @@ class Redactor {
   std::vector<std::string> env_;
 };
 
-}  // namespace dse::record
+}  // namespace dse::format

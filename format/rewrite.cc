@@ -1,4 +1,4 @@
-#include "record/rewrite.h"
+#include "format/rewrite.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "bpf/abi.h"
 
-namespace dse::record {
+namespace dse::format {
 namespace {
 
 std::uint32_t size_of(const std::string& text) { return static_cast<std::uint32_t>(text.size()); }
@@ -179,4 +179,4 @@ std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor
   }
 }
 
-}  // namespace dse::record
+}  // namespace dse::format

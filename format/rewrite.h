@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "bpf/abi.h"
-#include "record/redact.h"
+#include "format/redact.h"
 
-namespace dse::record {
+namespace dse::format {
 
 // Names of processes. They are those of the files that they execute, cut to fifteen bytes, in which the
 // rules may not recognise what they would in a whole name: so all records of a recording share one of
@@ -53,4 +53,4 @@ bool needs_rewrite(unsigned kind, const Redactor& redactor);
 // is malformed has none left. Other records are given back as they are.
 std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor& redactor);
 
-}  // namespace dse::record
+}  // namespace dse::format

@@ -1,11 +1,11 @@
-#include "record/redact.h"
+#include "format/redact.h"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
 
-namespace dse::record {
+namespace dse::format {
 namespace {
 
 constexpr std::string_view kInstead = "***";
@@ -177,4 +177,4 @@ std::string Redactor::env(std::string_view block, bool cut) const {
 
 std::string Redactor::text(std::string_view text) const { return args(text, false); }
 
-}  // namespace dse::record
+}  // namespace dse::format
