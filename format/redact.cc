@@ -101,6 +101,13 @@ std::size_t partial_string(std::string_view block) {
   return last == std::string_view::npos ? 0 : last + 1;
 }
 
+// The first string of a block, with the NUL at its end, which the last may lack.
+std::string_view take_string(std::string_view& block) {
+  std::string_view string = block.substr(0, std::min(block.find('\0'), block.size() - 1) + 1);
+  block.remove_prefix(string.size());
+  return string;
+}
+
 std::vector<Span> all_spans(const std::vector<std::shared_ptr<const re2::RE2>>& patterns,
                             std::string_view block, bool cut) {
   std::vector<Span> spans;
@@ -146,33 +153,60 @@ std::string Redactor::args(std::string_view block, bool cut) const {
   return replace(block, all_spans(patterns_, block, cut));
 }
 
-std::string Redactor::env(std::string_view block, bool cut) const {
-  std::string kept;
+// An environment block, and where the values stand in it.
+struct Redactor::Variables {
+  std::string block;
   std::vector<Span> values;
-  for (std::size_t at = 0; keeps_env() && at < block.size();) {
-    std::size_t end = std::min(block.find('\0', at), block.size());
-    std::string_view string = block.substr(at, end - at);
-    std::size_t equals = string.find('=');
-    if (equals != std::string_view::npos &&
-        std::find(env_.begin(), env_.end(), string.substr(0, equals)) != env_.end()) {
-      values.push_back({kept.size() + equals + 1, kept.size() + string.size()});
-      kept += block.substr(at, end + 1 - at);
-    }
-    at = end + 1;
-  }
-  if (!redacts() || kept.empty()) return kept;
 
+  // `string` may end with its NUL; the value begins at `value`.
+  void add(std::string_view string, std::size_t value) {
+    const std::size_t end = string.size() - string.ends_with('\0');
+    values.push_back({block.size() + value, block.size() + end});
+    block += string;
+  }
+};
+
+std::string Redactor::replace_values(const Variables& variables, bool cut) const {
+  if (!redacts() || variables.block.empty()) return variables.block;
   // Both lists ascend: what of each span lies in a value. The names were asked for.
   std::vector<Span> inside;
-  auto value = values.begin();
-  for (const Span& span : all_spans(patterns_, kept, cut)) {
-    while (value != values.end() && value->end <= span.begin) ++value;
-    for (auto touched = value; touched != values.end() && touched->begin < span.end; ++touched) {
+  auto value = variables.values.begin();
+  const auto end = variables.values.end();
+  for (const Span& span : all_spans(patterns_, variables.block, cut)) {
+    while (value != end && value->end <= span.begin) ++value;
+    for (auto touched = value; touched != end && touched->begin < span.end; ++touched) {
       Span part{std::max(span.begin, touched->begin), std::min(span.end, touched->end)};
       if (part.begin < part.end) inside.push_back(part);
     }
   }
-  return replace(kept, inside);
+  return replace(variables.block, inside);
+}
+
+std::string Redactor::env(std::string_view block, bool cut) const {
+  Variables kept;
+  while (keeps_env() && !block.empty()) {
+    std::string_view string = take_string(block);
+    std::size_t equals = string.find('=');
+    if (equals != std::string_view::npos &&
+        std::find(env_.begin(), env_.end(), string.substr(0, equals)) != env_.end())
+      kept.add(string, equals + 1);
+  }
+  return replace_values(kept, cut);
+}
+
+std::string Redactor::all_env(std::string_view block, bool cut) const {
+  Variables all;
+  while (!block.empty()) {
+    std::string_view string = take_string(block);
+    all.add(string, string.find('=') + 1);  // npos + 1 is 0
+  }
+  return replace_values(all, cut);
+}
+
+std::string Redactor::texts(std::string_view block) const {
+  std::string out;
+  while (!block.empty()) out += text(take_string(block));
+  return out;
 }
 
 std::string Redactor::text(std::string_view text) const { return args(text, false); }

@@ -47,10 +47,18 @@ class Redactor {
   // Only values are replaced, though the patterns see the names too. `cut` as above; a name that
   // may be cut is not kept.
   std::string env(std::string_view block, bool cut) const;
+  // The same of all variables that there are: of an environment block of which others were left out
+  // before. A string that is no variable is replaced as a value is.
+  std::string all_env(std::string_view block, bool cut) const;
+  // Strings that each end with a NUL, which the patterns see one by one: labels KEY=VALUE.
+  std::string texts(std::string_view block) const;
   // One string, such as a file name.
   std::string text(std::string_view text) const;
 
  private:
+  struct Variables;
+  std::string replace_values(const Variables& variables, bool cut) const;
+
   // A pattern, compiled both ways, so that no search fails.
   using Pattern = std::shared_ptr<const re2::RE2>;
 

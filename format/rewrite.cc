@@ -1,72 +1,66 @@
 #include "format/rewrite.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <string>
-
-#include "bpf/abi.h"
 
 namespace dse::format {
 namespace {
 
-std::uint32_t size_of(const std::string& text) { return static_cast<std::uint32_t>(text.size()); }
+std::uint16_t kind_of(std::span<const std::byte> record) {
+  dse_header header{};
+  if (record.size() >= sizeof(header)) std::memcpy(&header, record.data(), sizeof(header));
+  return header.kind;
+}
 
-// The fixed part of a record, and the sizes of its variable parts in their order.
-template <typename Body, std::size_t N>
-std::vector<std::byte> rewrite_parts(
-    std::span<const std::byte> record, std::array<std::uint32_t Body::*, N> sizes,
-    const std::array<std::string (*)(const Redactor&, const Body&, std::string_view), N>& rules,
-    const Redactor& redactor) {
-  struct {
-    dse_header header;
-    Body body;
-  } fixed;
-  // What is not as it should be loses all its strings rather than keep one.
-  if (record.size() < sizeof(fixed)) return {record.begin(), record.end()};
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
-  std::string_view rest(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
-                        record.size() - sizeof(fixed));
-  const Body before = fixed.body;
-  std::string tail;
-  for (std::size_t i = 0; i < N; ++i) {
-    if (before.*sizes[i] > rest.size()) {
-      for (auto size : sizes) fixed.body.*size = 0;
-      fixed.body.flags |= DSE_ARGS_CUT;
-      tail.clear();
-      break;
-    }
-    std::string part = rules[i](redactor, before, rest.substr(0, before.*sizes[i]));
-    rest.remove_prefix(before.*sizes[i]);
-    fixed.body.*sizes[i] = size_of(part);
-    tail += part;
+std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// ---- records by their layouts --------------------------------------------------------------------
+
+std::uint32_t load(std::span<const std::byte> record, const ColumnLayout& column) {
+  std::uint32_t value;
+  std::memcpy(&value, record.data() + sizeof(dse_header) + column.offset, sizeof(value));
+  return value;
+}
+void store(std::span<std::byte> record, const ColumnLayout& column, std::size_t size) {
+  auto value = static_cast<std::uint32_t>(size);
+  std::memcpy(record.data() + sizeof(dse_header) + column.offset, &value, sizeof(value));
+}
+
+// nullptr: the kind has no column of that name.
+const ColumnLayout* find_column(const TableLayout& layout, std::string_view name) {
+  int column = layout.column(name);
+  return column < 0 ? nullptr : &layout.columns[static_cast<std::size_t>(column)];
+}
+
+// The strings of a record that has this layout, in the order of the columns of `bytes`. nullopt: it has
+// not, or its sizes do not add up.
+std::optional<std::vector<std::string_view>> strings_of(std::span<const std::byte> record,
+                                                        const TableLayout& layout) {
+  dse_header header;
+  if (record.size() < sizeof(header) + layout.fixed_size) return {};
+  std::memcpy(&header, record.data(), sizeof(header));
+  auto rest = record.subspan(sizeof(header) + layout.fixed_size);
+  std::vector<std::string_view> strings;
+  for (const ColumnLayout& column : layout.columns) {
+    if (column.abi != Abi::bytes) continue;
+    const std::uint32_t size = load(record, column);
+    if (size > rest.size()) return {};
+    strings.emplace_back(reinterpret_cast<const char*>(rest.data()), size);
+    rest = rest.subspan(size);
   }
-  // The true size would tell how long a secret is.
-  if constexpr (requires { fixed.body.args_total; })
-    if (!(before.flags & DSE_ARGS_CUT)) fixed.body.args_total = fixed.body.args_size;
-  fixed.header.size = static_cast<std::uint32_t>(sizeof(fixed) + tail.size());
-  std::vector<std::byte> out(fixed.header.size);
-  std::memcpy(out.data(), &fixed, sizeof(fixed));
-  std::memcpy(out.data() + sizeof(fixed), tail.data(), tail.size());
-  return out;
+  if (!rest.empty() || header.size != record.size()) return {};
+  return strings;
 }
 
-template <typename Body>
-std::string text_rule(const Redactor& redactor, const Body&, std::string_view text) {
-  return redactor.text(text);
-}
-std::string args_rule(const Redactor& redactor, const dse_process_exec& body,
-                      std::string_view block) {
-  return redactor.args(block, (body.flags & DSE_ARGS_CUT) != 0);
-}
+// ---- rules ---------------------------------------------------------------------------------------
 
 // Of a failed exec each argument may be cut, and has a NUL all the same: those that are as long as the
 // kernel side keeps them, and the last one.
-std::string failed_args_rule(const Redactor& redactor, const dse_process_exec_fail& body,
-                             std::string_view block) {
+std::string redact_failed_args(const Redactor& redactor, std::string_view block, bool cut) {
   constexpr std::size_t kLongest = 4095;
   std::string args = redactor.args(block, false);
-  if (!(body.flags & DSE_ARGS_CUT) || !redactor.redacts()) return args;
+  if (!cut || !redactor.redacts()) return args;
   std::string out;
   for (std::string_view rest = block, kept = args; !rest.empty();) {
     std::size_t end = std::min(rest.find('\0'), rest.size());
@@ -79,20 +73,85 @@ std::string failed_args_rule(const Redactor& redactor, const dse_process_exec_fa
   }
   return out;
 }
-std::string env_rule(const Redactor& redactor, const dse_process_exec& body,
-                     std::string_view block) {
-  return redactor.env(block, (body.flags & DSE_ENV_CUT) != 0);
+
+enum class Variables { asked_for, all };
+
+// One string of a record of that kind; `flags` are those of execs and of processes.
+std::string redact_string(const Redactor& redactor, Kind kind, std::string_view column,
+                          std::uint32_t flags, Variables variables, std::string_view text) {
+  if (column == "args") {
+    const bool cut = (flags & DSE_ARGS_CUT) != 0;
+    return kind == DSE_PROCESS_EXEC_FAIL ? redact_failed_args(redactor, text, cut)
+                                         : redactor.args(text, cut);
+  }
+  if (column == "env") {
+    const bool cut = (flags & DSE_ENV_CUT) != 0;
+    return variables == Variables::all ? redactor.all_env(text, cut) : redactor.env(text, cut);
+  }
+  if (column == "labels") return redactor.texts(text);
+  return redactor.text(text);
 }
 
-std::uint16_t kind_of(std::span<const std::byte> record) {
-  dse_header header{};
-  if (record.size() >= sizeof(header)) std::memcpy(&header, record.data(), sizeof(header));
-  return header.kind;
+// All but the names of processes. nullopt: the record is too short for its kind.
+std::optional<std::vector<std::byte>> rewrite_strings(std::span<const std::byte> record,
+                                                      const TableLayout& layout,
+                                                      const Redactor& redactor,
+                                                      Variables variables) {
+  const auto strings = strings_of(record, layout);
+  // What is malformed may be of a version whose strings begin where this one has numbers, but not
+  // before the end of what the first version had.
+  const std::size_t numbers = sizeof(dse_header) +
+                              (strings ? layout.fixed_size : layout.fixed_size_at(1));
+  if (record.size() < numbers) return {};
+  std::vector<std::byte> out(sizeof(dse_header) + layout.fixed_size);
+  std::copy_n(record.begin(), numbers, out.begin());
+
+  const ColumnLayout* args = find_column(layout, "args");
+  const ColumnLayout* flags_of = args ? find_column(layout, "flags") : nullptr;
+  const std::uint32_t flags = flags_of ? load(out, *flags_of) : 0;
+  if (flags_of && !strings) store(out, *flags_of, flags | DSE_ARGS_CUT);
+
+  std::string tail;
+  std::size_t next = 0;
+  for (const ColumnLayout& column : layout.columns) {
+    if (column.abi != Abi::bytes) continue;
+    std::string kept;
+    if (strings)
+      kept = redact_string(redactor, layout.kind, column.name, flags, variables,
+                           (*strings)[next++]);
+    store(out, column, kept.size());
+    tail += kept;
+  }
+  // The true size would tell how long a secret is.
+  if (const ColumnLayout* total = args ? find_column(layout, "argsTotal") : nullptr)
+    if (!(flags & DSE_ARGS_CUT)) store(out, *total, load(out, *args));
+
+  auto bytes = std::as_bytes(std::span(tail.data(), tail.size()));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+  dse_header header;
+  std::memcpy(&header, out.data(), sizeof(header));
+  header.size = static_cast<std::uint32_t>(out.size());
+  std::memcpy(out.data(), &header, sizeof(header));
+  return out;
 }
 
-std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+// Where names stand in records of a kind, besides that of the task.
+std::span<const std::size_t> name_places(Kind kind) {
+  static const auto places = [] {
+    std::array<std::vector<std::size_t>, kMaxKinds> out;
+    for (const TableLayout& layout : all_kind_layouts())
+      for (const ColumnLayout& column : layout.columns)
+        if (column.abi == Abi::fixed && column.name.ends_with("Comm"))
+          out[layout.kind].push_back(sizeof(dse_header) + column.offset);
+    return out;
+  }();
+  if (kind >= kMaxKinds) return {};
+  return places[kind];
+}
 
 }  // namespace
+
+// ---- names of processes --------------------------------------------------------------------------
 
 NameRedactor::Name NameRedactor::name_of(std::string_view text) {
   Name name{};
@@ -118,15 +177,21 @@ void NameRedactor::learn(std::string_view path, const std::uint8_t (&name)[DSE_C
 }
 
 void NameRedactor::learn_from_record(std::span<const std::byte> record) {
-  struct {
-    dse_header header;
-    dse_process_exec body;
-  } fixed;
-  if (kind_of(record) != DSE_PROCESS_EXEC || record.size() < sizeof(fixed)) return;
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
-  std::string_view rest(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
-                        record.size() - sizeof(fixed));
-  learn(rest.substr(0, fixed.body.filename_size), fixed.header.task.comm);
+  const Kind kind = kind_of(record);
+  if (kind != DSE_PROCESS_EXEC && kind != DSE_PROCESS_SNAPSHOT) return;
+  const TableLayout& layout = *kind_layout(kind);
+  const auto strings = strings_of(record, layout);
+  if (!strings) return;
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  std::size_t next = 0;
+  for (const ColumnLayout& column : layout.columns) {
+    if (column.abi != Abi::bytes) continue;
+    std::string_view text = (*strings)[next++];
+    if (column.name == "filename" || column.name == "exe") learn(text, header.task.comm);
+    // What is executed by its descriptor may be called as its file is, by another name than this.
+    if (column.name == "exepath") learn(text, {});
+  }
 }
 
 void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
@@ -142,41 +207,43 @@ void NameRedactor::apply(std::uint8_t (&name)[DSE_COMM_SIZE]) {
 }
 
 void NameRedactor::apply_to_record(std::span<std::byte> record) {
-  dse_header header;
-  if (!redactor_.redacts() || record.size() < sizeof(header)) return;
-  std::memcpy(&header, record.data(), sizeof(header));
-  apply(header.task.comm);
-  std::memcpy(record.data(), &header, sizeof(header));
-  if (header.kind != DSE_SOCKET_STATE || record.size() < sizeof(header) + sizeof(dse_socket_state))
-    return;
-  dse_socket_state body;
-  std::memcpy(&body, record.data() + sizeof(header), sizeof(body));
-  apply(body.owner_comm);
-  std::memcpy(record.data() + sizeof(header), &body, sizeof(body));
+  if (!redactor_.redacts() || record.size() < sizeof(dse_header)) return;
+  auto apply_at = [&](std::size_t place) {
+    std::uint8_t name[DSE_COMM_SIZE];
+    if (record.size() < place + sizeof(name)) return;
+    std::memcpy(name, record.data() + place, sizeof(name));
+    apply(name);
+    std::memcpy(record.data() + place, name, sizeof(name));
+  };
+  apply_at(offsetof(dse_header, task) + offsetof(dse_task, comm));
+  for (std::size_t place : name_places(kind_of(record))) apply_at(place);
 }
 
-bool needs_rewrite(unsigned kind, const Redactor& redactor) {
+// ---- records -------------------------------------------------------------------------------------
+
+bool needs_rewrite(Kind kind, const Redactor& redactor) {
   return (kind == DSE_PROCESS_EXEC && (redactor.redacts() || redactor.keeps_env())) ||
          (kind == DSE_PROCESS_EXEC_FAIL && redactor.redacts());
 }
 
 std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor& redactor) {
-  using Exec = dse_process_exec;
-  using Fail = dse_process_exec_fail;
-  switch (kind_of(record)) {
-    case DSE_PROCESS_EXEC:
-      return rewrite_parts<Exec, 6>(
-          record,
-          {&Exec::filename_size, &Exec::args_size, &Exec::exepath_size, &Exec::interp_size,
-           &Exec::cwd_size, &Exec::env_size},
-          {text_rule<Exec>, args_rule, text_rule<Exec>, text_rule<Exec>, text_rule<Exec>, env_rule},
-          redactor);
-    case DSE_PROCESS_EXEC_FAIL:
-      return rewrite_parts<Fail, 3>(record,
-                                    {&Fail::filename_size, &Fail::args_size, &Fail::cwd_size},
-                                    {text_rule<Fail>, failed_args_rule, text_rule<Fail>}, redactor);
-    default: return {record.begin(), record.end()};
-  }
+  const Kind kind = kind_of(record);
+  if (kind != DSE_PROCESS_EXEC && kind != DSE_PROCESS_EXEC_FAIL)
+    return {record.begin(), record.end()};
+  auto kept = rewrite_strings(record, *kind_layout(kind), redactor, Variables::asked_for);
+  if (kept) return std::move(*kept);
+  auto header = record.first(sizeof(dse_header));
+  return {header.begin(), header.end()};
+}
+
+std::optional<std::vector<std::byte>> rewrite_all(std::span<const std::byte> record,
+                                                  const Redactor& redactor, NameRedactor& names) {
+  const TableLayout* layout = kind_layout(kind_of(record));
+  if (!layout) return {};
+  names.learn_from_record(record);
+  auto kept = rewrite_strings(record, *layout, redactor, Variables::all);
+  if (kept) names.apply_to_record(*kept);
+  return kept;
 }
 
 }  // namespace dse::format

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "bpf/abi.h"
+#include "format/layout.h"
 #include "format/redact.h"
 
 namespace dse::format {
@@ -26,7 +28,8 @@ class NameRedactor {
   // A process of that name executes the file `path`. If the rules touch the name of the file, then
   // that of the process is a secret as a whole from now on, wherever it stands.
   void learn(std::string_view path, const std::uint8_t (&name)[DSE_COMM_SIZE]);
-  // What an exec tells, as long as its strings are what they were.
+  // What a record tells of a process and its file, as long as its strings are what they were. Others
+  // may show the name earlier: what has all records at hand lets it learn from all of them first.
   void learn_from_record(std::span<const std::byte> record);
 
   void apply(std::uint8_t (&name)[DSE_COMM_SIZE]);
@@ -46,11 +49,23 @@ class NameRedactor {
   std::set<Name> hidden_;
 };
 
+// While recording: what the kernel side wrote. Paths of cgroups are kept as they are.
+//
 // Whether records of that kind have to go through rewrite() at all.
-bool needs_rewrite(unsigned kind, const Redactor& redactor);
-
-// An exec or failed exec, as the kernel side wrote it, with its strings as the rules have them; one that
-// is malformed has none left. Other records are given back as they are.
+bool needs_rewrite(Kind kind, const Redactor& redactor);
+// An exec or failed exec with its strings as the rules have them, and those variables of its environment
+// that are asked for. One that is malformed has no strings left. Other records are given back as they
+// are.
 std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor& redactor);
+
+// Of a capture that there is: a record of any kind, in the layout of this version, with all its strings
+// as the rules have them, paths of cgroups and names of processes too. Of its environment the values are
+// rewritten and no variable is left out. `names` is of the same rules; it learns from the record.
+//
+// One that is malformed has no strings left, and of its numbers those that stand in the same place in all
+// versions of its layout. nullopt: what strings it holds cannot be told, as its kind is not known or it is
+// too short; it must not be kept.
+std::optional<std::vector<std::byte>> rewrite_all(std::span<const std::byte> record,
+                                                  const Redactor& redactor, NameRedactor& names);
 
 }  // namespace dse::format

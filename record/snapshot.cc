@@ -69,8 +69,8 @@ std::vector<std::byte> with_parts(std::span<const std::byte> body,
 std::vector<std::byte> metadata_record(const ContainerMetadata& metadata,
                                        const format::Redactor& redactor, std::uint64_t seq) {
   std::string labels, name = redactor.text(metadata.name), image = redactor.text(metadata.image);
-  for (const auto& [key, value] : metadata.labels)
-    labels += redactor.text(key + "=" + value) + '\0';
+  for (const auto& [key, value] : metadata.labels) labels += key + "=" + value + '\0';
+  labels = redactor.texts(labels);
   dse_container_metadata body{};
   body.path_size = size_of(metadata.cgroup_path);
   body.id_size = size_of(metadata.id);
