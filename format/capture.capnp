@@ -634,6 +634,7 @@ const eventFields :List(FieldSpec) = [
   (name = "sig.sender.uid", type = number, points = ["SignalDelivered", "SignalGenerated"], doc = "real user id of the sender"),
   (name = "sig.sender.container", type = text, points = ["SignalDelivered", "SignalGenerated"], doc = "container id of the sender"),
   (name = "sig.sender.source", type = text, values = ["generate", "fatal", "siginfo", "kernel"], points = ["SignalDelivered", "SignalGenerated"], doc = "how the sender is known: generate (its own record), fatal (of the signal that ended the process), siginfo (only what the receiver was told); kernel: there is none"),
+  (name = "sig.sender.num", type = number, points = ["SignalDelivered"], onRequest = ["*"], doc = "evt.num of the SignalGenerated that tells of its sending, if it was recorded"),
   (name = "sig.target.pid", type = number, from = "targetPid", points = ["SignalGenerated"], doc = "process id of the target"),
   (name = "sig.target.tid", type = number, from = "targetTid", points = ["SignalGenerated"], doc = "thread id of the target"),
   (name = "sig.target.vpid", type = number, from = "targetVpid", points = ["SignalGenerated"], doc = "process id of the target in its own pid namespace"),

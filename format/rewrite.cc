@@ -92,11 +92,11 @@ std::string redact_string(const Redactor& redactor, Kind kind, std::string_view 
   return redactor.text(text);
 }
 
-// All but the names of processes. nullopt: the record is too short for its kind.
-std::optional<std::vector<std::byte>> rewrite_strings(std::span<const std::byte> record,
-                                                      const TableLayout& layout,
-                                                      const Redactor& redactor,
-                                                      Variables variables) {
+// A record with `make(column, flags, text)` for each string; `flags` are those of execs and of processes.
+// nullopt: the record is too short for its kind.
+template <typename Make>
+std::optional<std::vector<std::byte>> map_strings(std::span<const std::byte> record,
+                                                  const TableLayout& layout, Make make) {
   const auto strings = strings_of(record, layout);
   // What is malformed may be of a version whose strings begin where this one has numbers, but not
   // before the end of what the first version had.
@@ -116,9 +116,7 @@ std::optional<std::vector<std::byte>> rewrite_strings(std::span<const std::byte>
   for (const ColumnLayout& column : layout.columns) {
     if (column.abi != Abi::bytes) continue;
     std::string kept;
-    if (strings)
-      kept = redact_string(redactor, layout.kind, column.name, flags, variables,
-                           (*strings)[next++]);
+    if (strings) kept = make(column.name, flags, (*strings)[next++]);
     store(out, column, kept.size());
     tail += kept;
   }
@@ -133,6 +131,17 @@ std::optional<std::vector<std::byte>> rewrite_strings(std::span<const std::byte>
   header.size = static_cast<std::uint32_t>(out.size());
   std::memcpy(out.data(), &header, sizeof(header));
   return out;
+}
+
+// All but the names of processes. nullopt: the record is too short for its kind.
+std::optional<std::vector<std::byte>> rewrite_strings(std::span<const std::byte> record,
+                                                      const TableLayout& layout,
+                                                      const Redactor& redactor,
+                                                      Variables variables) {
+  return map_strings(record, layout,
+                     [&](std::string_view column, std::uint32_t flags, std::string_view text) {
+                       return redact_string(redactor, layout.kind, column, flags, variables, text);
+                     });
 }
 
 // Where names stand in records of a kind, besides that of the task.
@@ -244,6 +253,17 @@ std::optional<std::vector<std::byte>> rewrite_all(std::span<const std::byte> rec
   auto kept = rewrite_strings(record, *layout, redactor, Variables::all);
   if (kept) names.apply_to_record(*kept);
   return kept;
+}
+
+std::optional<std::vector<std::byte>> keep_strings(std::span<const std::byte> record,
+                                                   std::span<const std::string_view> columns) {
+  const TableLayout* layout = kind_layout(kind_of(record));
+  if (!layout) return {};
+  return map_strings(
+      record, *layout, [&](std::string_view column, std::uint32_t, std::string_view text) {
+        bool kept = std::find(columns.begin(), columns.end(), column) != columns.end();
+        return std::string(kept ? text : std::string_view());
+      });
 }
 
 }  // namespace dse::format

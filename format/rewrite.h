@@ -68,4 +68,9 @@ std::vector<std::byte> rewrite(std::span<const std::byte> record, const Redactor
 std::optional<std::vector<std::byte>> rewrite_all(std::span<const std::byte> record,
                                                   const Redactor& redactor, NameRedactor& names);
 
+// A record of a kind that is known, in the layout of this version, with the strings of these columns alone
+// ("args"); the others are empty. One that is malformed has none left; nullopt: it is too short.
+std::optional<std::vector<std::byte>> keep_strings(std::span<const std::byte> record,
+                                                   std::span<const std::string_view> columns);
+
 }  // namespace dse::format

@@ -1,5 +1,9 @@
 #include "format/segment_info.h"
 
+#include <xxhash.h>
+
+#include <algorithm>
+
 #include <cstring>
 
 #include "capture.capnp.h"
@@ -45,6 +49,16 @@ std::uint64_t short_id(const CaptureId& id) {
   std::uint64_t value;
   std::memcpy(&value, id.data(), sizeof(value));
   return value;
+}
+
+CaptureId derived_id(const CaptureId& id, std::string_view how) {
+  std::string text(id.begin(), id.end());
+  text += how;
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(text.data(), text.size()));
+  CaptureId out;
+  std::copy_n(canonical.digest, out.size(), out.begin());
+  return out;
 }
 
 std::unique_ptr<ColumnMessage> encode_segment_info(const SegmentInfo& info) {

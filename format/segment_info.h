@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,9 @@ using CaptureId = std::array<std::uint8_t, 16>;
 
 // The half of a capture id that every entry header carries.
 std::uint64_t short_id(const CaptureId& id);
+
+// The id of what is made of a capture in a way that `how` describes: always the same.
+CaptureId derived_id(const CaptureId& id, std::string_view how);
 
 // Where and how a capture was made. Members as in schema SegmentHeader.
 struct SegmentInfo {

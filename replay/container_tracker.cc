@@ -21,13 +21,6 @@ bool is_init_of_namespace(std::uint64_t vpid, std::uint64_t ns_pid) {
   return vpid == 1 && ns_pid != DSE_INITIAL_PID_NS && ns_pid != 0;
 }
 
-// The runtime executes itself again inside the cgroup before it executes the container's program.
-bool is_runtime_setup(std::string_view filename, std::string_view args) {
-  std::size_t end = args.find('\0');
-  bool init = end != std::string_view::npos && until_nul(args.substr(end + 1)) == "init";
-  return init && (filename.starts_with("/proc/self/") || filename.starts_with("/dev/fd/"));
-}
-
 // runc calls its own processes "runc:[0:PARENT]", "runc:[1:CHILD]" and "runc:[2:INIT]", each the parent
 // of the next, until the container's program takes over in the last one.
 bool is_runc_stage(std::string_view name) { return name.starts_with("runc:["); }
@@ -40,6 +33,12 @@ std::string with_dashes(std::string_view uid) {
 }
 
 }  // namespace
+
+bool is_runtime_setup(std::string_view filename, std::string_view args) {
+  std::size_t end = args.find('\0');
+  bool init = end != std::string_view::npos && until_nul(args.substr(end + 1)) == "init";
+  return init && (filename.starts_with("/proc/self/") || filename.starts_with("/dev/fd/"));
+}
 
 std::string_view confidence_name(Confidence confidence) {
   switch (confidence) {

@@ -47,6 +47,10 @@ struct ContainerMetadata {
 // The key of the container whose cgroup, or one below, has this path; the path itself if it tells of none.
 std::string metadata_key(std::string_view cgroup_path, unsigned edition);
 
+// Whether an exec is that of a runtime which executes itself again, inside the cgroup, before it executes
+// the container's program.
+bool is_runtime_setup(std::string_view filename, std::string_view args);
+
 // Something that became of a container.
 struct ContainerFinding {
   std::uint32_t position;  // of the record, in the batch

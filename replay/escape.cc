@@ -1,5 +1,7 @@
 #include "replay/escape.h"
 
+#include <algorithm>
+
 #include <array>
 #include <cstdint>
 
@@ -100,6 +102,15 @@ void append_text(std::string_view bytes, std::string& out) {
       }
     }
     bytes.remove_prefix(length);
+  }
+}
+
+void append_own_text(std::string_view bytes, std::string& out) {
+  while (!bytes.empty()) {
+    std::size_t end = std::min(bytes.find('\\'), bytes.size());
+    append_text(bytes.substr(0, end), out);
+    if (end < bytes.size()) out += '\\';
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
   }
 }
 

@@ -16,4 +16,7 @@ void append_json_string(std::string_view bytes, std::string& out);
 // and the backslash become \xNN.
 void append_text(std::string_view bytes, std::string& out);
 
+// The same for what the user wrote, or what has gone through it before: backslashes stay.
+void append_own_text(std::string_view bytes, std::string& out);
+
 }  // namespace dse::replay

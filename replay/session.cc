@@ -4,6 +4,16 @@
 #include <utility>
 
 namespace dse::replay {
+namespace {
+
+// nullptr: it is no filtered capture.
+const std::string* filtered_points(const format::SegmentInfo& info) {
+  for (const auto& [name, value] : info.options)
+    if (name == kFilteredOption) return &value;
+  return nullptr;
+}
+
+}  // namespace
 
 Session::Session(std::unique_ptr<format::Source> source) : source_(std::move(source)) {}
 Session::~Session() = default;
@@ -81,6 +91,8 @@ bool Session::is_block_wanted(const format::BlockSummary& block) const {
   auto real = [&](std::uint64_t boot) { return state_.real_time(boot, ~std::uint64_t{0}); };
   filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
                         {block.first + 1, block.first + block.count}};
+  // There events have the numbers of the original.
+  if (filtered_points(state_.info())) bounds.number = {0, ~std::uint64_t{0}};
   if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
     return true;
   if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
@@ -131,6 +143,7 @@ Status Session::judge(std::size_t place) {
   const std::size_t n = judged.events.size();
   if (n == 0) return {};
   judged.considered.assign(n, 1);
+  if (batch_->filtered()) apply_marks(judged.events, judged.considered);
   DSE_TRY(apply_window(judged.events, judged.considered));
   if (point.chain().empty()) {
     judged.kept = judged.considered;
@@ -146,6 +159,23 @@ Status Session::judge(std::size_t place) {
     DSE_TRY(make_columns(judged.events, used_[place]));
   judged_.push_back(std::move(judged));
   return {};
+}
+
+void Session::apply_marks(const EventBatch& events, filter::Mask& considered) {
+  format::ShownView shown = events.batch().shown(events.point().name());
+  std::size_t next = 0;
+  std::uint32_t nth = 0;
+  auto positions = events.positions();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    nth = i > 0 && positions[i] == positions[i - 1] ? nth + 1 : 0;
+    auto before = [&](std::size_t j) {
+      return shown.position[j] < positions[i] ||
+             (shown.position[j] == positions[i] && shown.nth[j] < nth);
+    };
+    while (next < shown.position.size() && before(next)) ++next;
+    considered[i] = next < shown.position.size() && shown.position[next] == positions[i] &&
+                    shown.nth[next] == nth;
+  }
 }
 
 Status Session::apply_window(const EventBatch& events, filter::Mask& considered) const {
@@ -176,6 +206,12 @@ Status Session::hide_self(Judged& judged) {
 }
 
 void Session::note_unrecorded(const format::SegmentInfo& info) {
+  if (const std::string* names = filtered_points(info)) {
+    std::string list = "," + *names + ",";
+    for (std::size_t i = 0; i < points_.size(); ++i)
+      if (live_[i] && list.find("," + points_[i]->name() + ",") == std::string::npos)
+        unrecorded_.insert(points_[i]->name());
+  }
   // These are there on request, or once in a capture.
   constexpr format::KindSet kOptional = format::kind_bit(DSE_PROCESS_EXEC_FAIL) |
                                         format::kind_bit(DSE_SOCKET_SNAPSHOT);

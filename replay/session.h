@@ -16,6 +16,10 @@
 
 namespace dse::replay {
 
+// Under which option of its header a filtered capture names the points that it was filtered for. Of no
+// other does it have events.
+inline constexpr const char* kFilteredOption = "filtered-points";
+
 class Session {
  public:
   explicit Session(std::unique_ptr<format::Source> source);
@@ -113,6 +117,8 @@ class Session {
   Status take(format::Step step);
   void take_capture();
   Status judge(std::size_t point);
+  // Of a filtered capture, the events that are not hidden.
+  static void apply_marks(const EventBatch& events, filter::Mask& considered);
   Status apply_window(const EventBatch& events, filter::Mask& considered) const;
   Status hide_self(Judged& judged);
   bool is_block_wanted(const format::BlockSummary& block) const;

@@ -41,7 +41,7 @@ struct Images {
 constexpr std::size_t kMaxLabels = std::size_t{1} << 20;  // bytes
 
 // By which edition of the table of container paths a capture replays.
-unsigned container_edition(const format::SegmentInfo& info) {
+unsigned edition_of(const format::SegmentInfo& info) {
   for (const auto& [name, value] : info.options) {
     unsigned edition = 0;
     if (name == kContainerTableOption &&
@@ -89,7 +89,7 @@ format::KindSet State::kinds() const {
 void State::reset(const format::SegmentInfo& info) {
   info_ = info;
   arch_ = arch_from_machine(info.machine);
-  container_edition_ = container_edition(info);
+  container_edition_ = edition_of(info);
   processes_.clear();
   children_.clear();
   cgroups_.clear();

@@ -103,6 +103,8 @@ class State {
 
   const format::SegmentInfo& info() const { return info_; }
   Arch arch() const { return arch_; }
+  // Of the table of container paths, by which the capture replays.
+  unsigned container_edition() const { return container_edition_; }
 
  private:
   struct ClockVersion {

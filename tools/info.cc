@@ -12,6 +12,7 @@
 #include "format/capture_reader.h"
 #include "replay/escape.h"
 #include "replay/gaps.h"
+#include "replay/profile.h"
 #include "replay/timestamp.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
@@ -124,7 +125,8 @@ std::string InfoPrinter::text() const {
                       : "unified (v2)");
   std::string options;
   for (const auto& [name, value] : info.options)
-    options += (options.empty() ? "" : " ") + name + "=" + value;
+    if (name != replay::kProfileOption)
+      options += (options.empty() ? "" : " ") + name + "=" + value;
   line("options", safe(options));
   line("started", replay::rfc3339(facts_.start_ns));
   if (facts_.records)

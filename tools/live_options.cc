@@ -44,13 +44,6 @@ void CaptureFlags::add_to(CLI::App& app) {
   app.add_option("--keep", keep, "keep only the newest N files of a directory [all]");
 }
 
-format::KindSet kinds_of(const std::vector<std::string>& points) {
-  format::KindSet kinds = record::state_kinds();
-  for (const std::string& name : points.empty() ? replay::default_point_names() : points)
-    kinds |= replay::make_point(name)->kinds();
-  return kinds;
-}
-
 Result<std::uint64_t> duration_option(const std::string& text, const char* name) {
   if (text.empty()) return std::uint64_t{0};
   auto ns = replay::parse_duration(text);
@@ -60,26 +53,25 @@ Result<std::uint64_t> duration_option(const std::string& text, const char* name)
   return *ns;
 }
 
-Result<record::LiveOptions> live_options(const LiveFlags& flags,
-                                         const std::vector<std::string>& points) {
+Result<record::LiveOptions> live_options(const LiveFlags& flags, const replay::Profile& profile) {
   if (!std::has_single_bit(flags.buffer_bytes) || flags.buffer_bytes < 4096 ||
       flags.buffer_bytes > (std::uint64_t{1} << 30))
     return Error(ErrorCode::usage,
                  fmt::format("--buffer: {} bytes is not a power of two between 4KiB and 1GiB",
                              flags.buffer_bytes));
   record::LiveOptions options;
-  options.kinds = kinds_of(points);
+  options.kinds = record::state_kinds();
+  for (const std::string& point : profile.points)
+    options.kinds |= replay::make_point(point)->kinds();
   options.ring_bytes = flags.buffer_bytes;
   options.max_args = static_cast<std::uint32_t>(flags.max_args);
   options.failed_execs = flags.failed_execs;
   if (flags.failed_execs) options.kinds |= format::kind_bit(DSE_PROCESS_EXEC_FAIL);
   options.container_metadata = !flags.no_container_metadata;
   DSE_TRY_ASSIGN(options.redactor, format::Redactor::make(flags.redact, flags.env));
-  options.described = {
-      {"points",
-       fmt::format("{}", fmt::join(points.empty() ? replay::default_point_names() : points, ","))},
-      {"buffer", std::to_string(flags.buffer_bytes)},
-      {"max-args", std::to_string(flags.max_args)}};
+  options.described = {{"points", fmt::format("{}", fmt::join(profile.points, ","))},
+                       {"buffer", std::to_string(flags.buffer_bytes)},
+                       {"max-args", std::to_string(flags.max_args)}};
   options.described.emplace_back(replay::kContainerTableOption,
                                  std::to_string(replay::kContainerTableVersion));
   if (!flags.env.empty())
@@ -88,6 +80,11 @@ Result<record::LiveOptions> live_options(const LiveFlags& flags,
   if (!flags.redact.empty())
     options.described.emplace_back("redact", std::to_string(flags.redact.size()));
   if (flags.failed_execs) options.described.emplace_back("failed-execs", "yes");
+  if (!profile.name.empty()) {
+    options.described.emplace_back("profile", profile.name);
+    options.described.emplace_back(replay::kProfileOption,
+                                   options.redactor.text(replay::text_to_record(profile)));
+  }
   return options;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "record/recorder.h"
+#include "replay/profile.h"
 
 namespace dse::tools {
 
@@ -32,11 +33,8 @@ struct CaptureFlags {
   void add_to(CLI::App& app);
 };
 
-// The kinds that these observation points need; those of the default ones when there are none.
-format::KindSet kinds_of(const std::vector<std::string>& points);
-
-Result<record::LiveOptions> live_options(const LiveFlags& flags,
-                                         const std::vector<std::string>& points);
+// For the points that are on in `profile`.
+Result<record::LiveOptions> live_options(const LiveFlags& flags, const replay::Profile& profile);
 Result<record::RecordingOptions> recording_options(const CaptureFlags& flags,
                                                    const std::string& path);
 // A duration option, ns; 0 when it is empty. `name` is for the message.

@@ -36,7 +36,10 @@ int run_command(int argc, char** argv) {
   add(add_run);
 #endif
   add(add_replay);
+  add(add_filter);
+  add(add_explain);
   add(add_info);
+  add(add_profile);
   add(add_fields);
 #if DSE_LIVE
   add(add_doctor);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "replay/escape.h"
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
 #include "tools/exit_code.h"
@@ -75,43 +76,14 @@ void EventOptions::add_to(CLI::App& app) {
   fields_option = app.add_option("--fields", fields,
                                  "only these fields, separated by commas; of a list also "
                                  "elements: proc.args[0]; dse fields lists all");
-  app.add_option("--point", points, "only these observation points")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::IsMember(replay::point_names()));
-  app.add_option("-S,--since", since,
-                 "events from this time on: RFC 3339, +5s after the start, -10min before the end");
-  app.add_option("-U,--until", until, "events up to this time");
+  selection.add_to(app);
+  window.add_to(app);
   app.add_option("-n,--limit", limit, "stop after this many events")->check(at_least_one());
   app.add_flag("--summary", summary, "counts instead of events");
-  app.add_flag("--self", self, "also events that are the recorder's own doing");
+  app.add_flag("--mark", mark,
+               "all events, each with what the filters make of it and which decides");
   app.add_flag("-q,--quiet", quiet, "do not say so when nothing is missing");
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
-}
-
-Status set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
-                          const std::optional<TimeBound>& until) {
-  if (since && until && since->from == until->from && since->ns > until->ns)
-    return usage("--since is later than --until");
-  auto ns = [](const std::optional<TimeBound>& bound, TimeBound::From from) {
-    return bound && bound->from == from ? std::optional(bound->ns) : std::nullopt;
-  };
-  using From = TimeBound::From;
-  session.set_window(ns(since, From::absolute), ns(until, From::absolute));
-  session.set_window_from_start(ns(since, From::start), ns(until, From::start));
-  return {};
-}
-
-Result<std::optional<TimeBound>> parse_time_bound(const std::string& text) {
-  if (text.empty()) return std::optional<TimeBound>();
-  if (text[0] == '+' || text[0] == '-') {
-    if (auto ns = replay::parse_duration(std::string_view(text).substr(1)))
-      return std::optional(
-          TimeBound{text[0] == '+' ? TimeBound::From::start : TimeBound::From::end, *ns});
-  } else if (auto ns = replay::parse_rfc3339(text)) {
-    return std::optional(TimeBound{TimeBound::From::absolute, *ns});
-  }
-  return usage("'" + text + "' is not a time: use 2026-11-22T15:32:56Z, +5s or -10min");
 }
 
 Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
@@ -119,11 +91,12 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
   std::unique_ptr<Printer> printer(new Printer);
   printer->options_ = options;
   printer->session_ = &session;
-  const auto wanted = options.points.empty() ? replay::default_point_names() : options.points;
-  for (const std::string& name : replay::point_names())
-    if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
-      session.add(replay::make_point(name));
-  session.show_self(options.self);
+  if (options.mark && options.summary)
+    return usage("--mark shows events and --summary none; dse explain counts them by filter");
+  SelectionFlags selection = options.selection;
+  selection.quiet = options.quiet;
+  DSE_TRY_ASSIGN(printer->selection_, Selection::make(selection, session));
+  session.show_dropped(options.mark);
   bool only = options.fields_given();
   if (only) {
     DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
@@ -162,7 +135,9 @@ bool Printer::print(const replay::Event& event) {
       last_time_ = std::max(last_time_, real);
     }
   } else {
-    if (json_)
+    if (options_.mark)
+      print_marked(event);
+    else if (json_)
       last_->json->append(event.batch(), event.row(), buffer_);
     else
       last_->text->append(event.batch(), event.row(), buffer_);
@@ -170,6 +145,28 @@ bool Printer::print(const replay::Event& event) {
     if (buffer_.size() >= kBufferBytes && !flush()) return false;
   }
   return options_.limit == 0 || printed_ < options_.limit;
+}
+
+// The event with what its filters say before it.
+void Printer::print_marked(const replay::Event& event) {
+  replay::filter::Verdict verdict = event.verdict();
+  const char* word = verdict.keep ? "keep" : "drop";
+  std::string by = verdict.by != replay::filter::Verdict::kNone
+                       ? event.batch().point().chain().filters()[verdict.by].spec->label
+                   : verdict.keep ? "no select"
+                                  : "no select matched";
+  if (!json_) {
+    fmt::format_to(std::back_inserter(buffer_), "{}  {:<18} ", word, by);
+    last_->text->append(event.batch(), event.row(), buffer_);
+    return;
+  }
+  fmt::format_to(std::back_inserter(buffer_), "{{\"verdict\":\"{}\",\"by\":\"", word);
+  replay::append_json_string(by, buffer_);
+  buffer_ += "\",";
+  std::size_t begin = buffer_.size();
+  last_->json->append(event.batch(), event.row(), buffer_);
+  buffer_.erase(begin, 1);  // its own bracket
+  if (buffer_.ends_with(",}")) buffer_.erase(buffer_.size() - 2, 1);
 }
 
 bool Printer::flush() {
@@ -228,7 +225,7 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
 // Within a window only what was lost there counts, as far as it is known where.
 std::vector<format::Loss> Printer::losses_that_matter() const {
   auto losses = relevant(session_->source().losses(), session_->kinds());
-  if (options_.since.empty() && options_.until.empty()) return losses;
+  if (!options_.window.given()) return losses;
   std::map<format::Kind, std::uint64_t> placed;
   for (const replay::PlacedGap& gap : session_->gaps()) placed[gap.kind] += gap.lost;
   std::erase_if(losses, [](const format::Loss& loss) { return loss.cause == "ring full"; });

@@ -12,19 +12,21 @@
 
 #include "replay/render.h"
 #include "replay/session.h"
+#include "tools/selection.h"
+#include "tools/window.h"
 
 namespace dse::tools {
 
 // The options that all commands have which show events.
 struct EventOptions {
-  std::string output;               // "json", "text"; empty: text on a terminal, else JSON
-  std::string fields;               // comma-separated
-  std::vector<std::string> points;  // empty: all
-  std::string since, until;
+  std::string output;  // "json", "text"; empty: text on a terminal, else JSON
+  std::string fields;  // comma-separated
+  SelectionFlags selection;
+  WindowFlags window;
   std::uint64_t limit = 0;  // 0: none
   bool summary = false;
+  bool mark = false;  // also what filters drop, and why
   bool fail_on_loss = false;
-  bool self = false;                           // also the recorder's own events
   bool quiet = false;                          // say nothing at the end when nothing is missing
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
@@ -34,19 +36,6 @@ struct EventOptions {
 
 // For options that count: a whole number from 1 on.
 CLI::Validator at_least_one();
-
-// A time as the user gave it.
-struct TimeBound {
-  enum class From { absolute, start, end };
-  From from;
-  std::uint64_t ns;
-};
-// RFC 3339, "+5s" from the start of the capture, "-10min" before its end.
-// Nothing for an empty text.
-Result<std::optional<TimeBound>> parse_time_bound(const std::string& text);
-// Bounds that are absolute or from the start. Usage: the window would be empty.
-Status set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
-                          const std::optional<TimeBound>& until);
 
 class Printer {
  public:
@@ -67,6 +56,7 @@ class Printer {
  private:
   Printer() = default;
 
+  void print_marked(const replay::Event& event);
   void print_summary(const std::vector<format::Loss>& losses);
   std::vector<format::Loss> losses_that_matter() const;
   bool report_completeness(const std::vector<format::Loss>& losses) const;
@@ -80,6 +70,7 @@ class Printer {
     std::optional<replay::TextRenderer> text;
     std::uint64_t count = 0;
   };
+  std::optional<Selection> selection_;
   std::map<const replay::ObservationPoint*, Renderers> renderers_;
   const replay::ObservationPoint* last_point_ = nullptr;
   Renderers* last_ = nullptr;

@@ -8,10 +8,9 @@
 #include "tools/exit_code.h"
 #include "tools/live_options.h"
 #include "tools/printer.h"
+#include "tools/selection.h"
 #include "tools/stop_signal.h"
 #include "tools/terminal.h"
-
-#include "replay/points/points.h"
 
 namespace dse::tools {
 namespace {
@@ -19,6 +18,7 @@ namespace {
 struct Options {
   std::string path;
   std::vector<std::string> points;
+  std::string profile;
   LiveFlags live;
   CaptureFlags capture;
   std::string flush = "1s";
@@ -75,9 +75,14 @@ void print_summary(const record::Account& account, const std::string& path) {
                                human_bytes(account.peak_memory)));
 }
 
-Result<record::RecorderOptions> recorder_options(const Options& options) {
+Result<record::RecorderOptions> recorder_options(Options& options, CLI::App& app) {
   record::RecorderOptions out;
-  DSE_TRY_ASSIGN(out.live, live_options(options.live, options.points));
+  SelectionFlags selection;
+  selection.points = options.points;
+  selection.profile = options.profile;
+  DSE_TRY_ASSIGN(replay::Profile profile, chosen_profile(selection));
+  DSE_TRY(apply_record_options(profile, app));
+  DSE_TRY_ASSIGN(out.live, live_options(options.live, profile));
   DSE_TRY_ASSIGN(out.live.flush_ns, duration_option(options.flush, "--flush"));
   DSE_TRY_ASSIGN(out.duration_ns, duration_option(options.live.duration, "--for"));
   DSE_TRY_ASSIGN(out.recording, recording_options(options.capture, options.path));
@@ -88,11 +93,11 @@ Result<record::RecorderOptions> recorder_options(const Options& options) {
   return out;
 }
 
-int run(const Options& options) {
+int run(Options& options, CLI::App& app) {
   if (options.path == "-" && stdout_is_terminal())
     return fail({ErrorCode::usage,
                  "-w - would write a capture to the terminal; redirect it, or name a directory"});
-  auto settings = recorder_options(options);
+  auto settings = recorder_options(options, app);
   if (!settings) return fail(settings.error());
   // A signal may come before there is something to stop.
   std::atomic<record::Recorder*> running = nullptr;
@@ -126,10 +131,7 @@ Command add_record(CLI::App& app) {
       ->add_option("-w,--write", options->path,
                    "where to: a directory, a file NAME.dse, or - for stdout")
       ->required();
-  command->add_option("--point", options->points, "only what these observation points need")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::IsMember(replay::point_names()));
+  add_point_options(*command, options->points, options->profile);
   options->live.add_to(*command);
   command->add_option("--max-events", options->max_events, "stop after this many records")
       ->check(at_least_one());
@@ -147,7 +149,7 @@ Command add_record(CLI::App& app) {
       "  dse record -w /var/lib/dse --keep 24             for ever, the last 24 files\n"
       "  dse record -w c.dse --point SignalDelivered      only what signals need\n"
       "  dse record -w - | ssh laptop 'cat > c.dse'       to another machine");
-  return [options] { return run(*options); };
+  return [options, command] { return run(*options, *command); };
 }
 
 }  // namespace dse::tools

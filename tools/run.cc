@@ -22,21 +22,13 @@ struct Options {
   std::string tee;
 };
 
-Status set_window(const EventOptions& options, replay::Session& session) {
-  DSE_TRY_ASSIGN(auto since, parse_time_bound(options.since));
-  DSE_TRY_ASSIGN(auto until, parse_time_bound(options.until));
-  for (const auto& [bound, text] :
-       {std::pair(since, options.since), std::pair(until, options.until)})
-    if (bound && bound->from == TimeBound::From::end)
-      return Error(ErrorCode::usage,
-                   "'" + text + "' is before the end, and a live run has none yet");
-  return set_session_window(session, since, until);
-}
-
-int run(const Options& options) {
+int run(Options& options, CLI::App& app) {
+  auto profile = chosen_profile(options.events.selection);
+  if (!profile) return fail(profile.error());
+  if (auto status = apply_record_options(*profile, app); !status) return fail(status.error());
   auto duration = duration_option(options.live.duration, "--for");
   if (!duration) return fail(duration.error());
-  auto live = live_options(options.live, options.events.points);
+  auto live = live_options(options.live, *profile);
   if (!live) return fail(live.error());
   live->low_latency = true;
   if (options.tee == "-")
@@ -53,7 +45,8 @@ int run(const Options& options) {
   auto owned = std::make_unique<record::LiveSource>(*live, tee);
   record::LiveSource& source = *owned;
   replay::Session session(std::move(owned));
-  if (auto status = set_window(options.events, session); !status) return fail(status.error());
+  if (auto status = set_live_window(options.events.window, session); !status)
+    return fail(status.error());
   auto printer = Printer::make(options.events, session);
   if (!printer) return fail(printer.error());
   StopSignalGuard guard([&source] { source.stop(); });
@@ -106,9 +99,11 @@ Command add_run(CLI::App& app) {
       "Examples:\n"
       "  dse run                                          everything, as text on a terminal\n"
       "  dse run --point ProcessExecuted --fields proc.cmdline\n"
+      "  dse run --profile security                       what deserves a look\n"
+      "  dse run -s 'sig.name = SIGKILL'                  who kills whom, from now on\n"
       "  dse run -o json --tee c.dse --for 10s            the same events later: dse replay c.dse\n"
       "  dse run --for 10s --summary                      what this host does in ten seconds");
-  return [options] { return run(*options); };
+  return [options, command] { return run(*options, *command); };
 }
 
 }  // namespace dse::tools

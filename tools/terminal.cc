@@ -31,8 +31,16 @@ void write_stderr(std::string_view text) {
 void say(const std::string& message) {
   clear_status();
   // File names and what a capture says of itself are not to be trusted.
+  std::string_view rest = message;
   std::string safe;
-  replay::append_text(message, safe);
+  std::size_t end = std::min(rest.find("\n  "), rest.size());
+  replay::append_text(rest.substr(0, end), safe);
+  while (end < rest.size()) {
+    rest.remove_prefix(end + 1);
+    end = std::min(rest.find("\n  "), rest.size());
+    safe += '\n';
+    replay::append_own_text(rest.substr(0, end), safe);
+  }
   write_stderr("dse: " + safe + "\n");
 }
 

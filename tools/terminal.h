@@ -20,7 +20,8 @@ bool use_colour();
 
 // As it is, and whatever becomes of it: a broken standard error ends nothing.
 void write_stderr(std::string_view text);
-// "dse: …" on a line of its own; a status line that stands there is cleared first.
+// "dse: …" on a line of its own, with indented lines below it where a place in an expression is shown; a
+// status line that stands there is cleared first.
 void say(const std::string& message);
 // The error, and its exit code.
 int fail(const Error& error);

@@ -91,7 +91,7 @@ Status check_operator(const Field& field, const Test& test) {
     if (op != Operator::equal && op != Operator::not_equal)
       return wrong(fmt::format("write {0}, or not {0}", field.name));
   } else if (type == FieldType::text) {
-    if (is_order(op)) return wrong("which has no order; use = != in contains startswith …");
+    if (is_order(op)) return wrong("texts have no order; use = != in contains startswith …");
   } else if (is_text_operator(op)) {
     return wrong(fmt::format("'{}' is for texts", operator_name(op)));
   }

@@ -19,15 +19,11 @@ std::size_t columns(std::string_view text) {
   }));
 }
 
-// A tab would put the caret beside its place. Backslashes are what the user wrote, and stay.
+// A tab would put the caret beside its place.
 std::string shown(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    std::size_t end = std::min(text.find_first_of("\t\\"), text.size());
-    append_text(text.substr(0, end), out);
-    if (end < text.size()) out += text[end] == '\t' ? ' ' : '\\';
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  std::string plain(text), out;
+  std::replace(plain.begin(), plain.end(), '\t', ' ');
+  append_own_text(plain, out);
   return out;
 }
 

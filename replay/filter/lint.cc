@@ -176,9 +176,9 @@ class Linter {
     if (std::find(asked.begin(), asked.end(), field) != asked.end()) return;
     std::string lacking;
     if (!where.never.empty())
-      lacking = fmt::format("{} never have it", point_list(where.never));
+      lacking = fmt::format("events of {} never have it", point_list(where.never));
     else if (!where.sometimes.empty())
-      lacking = fmt::format("of {} not every event has it", point_list(where.sometimes));
+      lacking = fmt::format("not every event of {} has it", point_list(where.sometimes));
     else
       return;
     if (negated)

@@ -37,33 +37,6 @@ constexpr Unit kSizes[] = {{"B", 1},
                            {"TiB", kKi* kKi* kKi* kKi},
                            {"TB", kKilo* kKilo* kKilo* kKilo}};
 
-// "1.5GiB": bytes; nothing for anything else, and for parts of a byte.
-Number parse_size(std::string_view text) {
-  std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-  auto unit = std::find_if(std::begin(kSizes), std::end(kSizes),
-                           [&](const Unit& one) { return one.name == text.substr(digits); });
-  if (unit == std::end(kSizes)) return {};
-  std::string_view number = text.substr(0, digits);
-  std::size_t point = std::min(number.find('.'), number.size());
-  std::uint64_t whole = 0;
-  auto [end, error] = std::from_chars(number.data(), number.data() + point, whole);
-  if (error != std::errc() || end != number.data() + point) return {};
-  unsigned __int128 total = static_cast<unsigned __int128>(whole) * unit->factor;
-  if (point < number.size()) {
-    std::string_view digits_after = number.substr(point + 1);
-    std::uint64_t fraction = 0, scale = 1;
-    auto [stop, wrong] = std::from_chars(digits_after.data(),
-                                         digits_after.data() + digits_after.size(), fraction);
-    if (wrong != std::errc() || stop != digits_after.data() + digits_after.size() ||
-        digits_after.size() > 9)
-      return {};
-    for (std::size_t i = 0; i < digits_after.size(); ++i) scale *= 10;
-    total += static_cast<unsigned __int128>(fraction) * unit->factor / scale;
-  }
-  if (total > std::numeric_limits<std::uint64_t>::max()) return {};
-  return static_cast<std::uint64_t>(total);
-}
-
 // Decimal, 0x…, 0o…, with a sign for signed ones. Two's complement, as columns have it.
 Number parse_integer(std::string_view text, bool is_signed) {
   bool negative = text.starts_with('-');
@@ -221,6 +194,33 @@ std::string signal_of(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  auto unit = std::find_if(std::begin(kSizes), std::end(kSizes), [&](const Unit& one) {
+    return one.name == text.substr(digits) || digits == text.size();
+  });
+  if (unit == std::end(kSizes)) return {};
+  std::string_view number = text.substr(0, digits);
+  std::size_t point = std::min(number.find('.'), number.size());
+  std::uint64_t whole = 0;
+  auto [end, error] = std::from_chars(number.data(), number.data() + point, whole);
+  if (error != std::errc() || end != number.data() + point) return {};
+  unsigned __int128 total = static_cast<unsigned __int128>(whole) * unit->factor;
+  if (point < number.size()) {
+    std::string_view digits_after = number.substr(point + 1);
+    std::uint64_t fraction = 0, scale = 1;
+    auto [stop, wrong] = std::from_chars(digits_after.data(),
+                                         digits_after.data() + digits_after.size(), fraction);
+    if (wrong != std::errc() || stop != digits_after.data() + digits_after.size() ||
+        digits_after.size() > 9)
+      return {};
+    for (std::size_t i = 0; i < digits_after.size(); ++i) scale *= 10;
+    total += static_cast<unsigned __int128>(fraction) * unit->factor / scale;
+  }
+  if (total > std::numeric_limits<std::uint64_t>::max()) return {};
+  return static_cast<std::uint64_t>(total);
+}
 
 std::vector<Range> sorted_ranges(std::vector<Range> ranges) {
   std::sort(ranges.begin(), ranges.end(),

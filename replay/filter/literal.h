@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ struct AddressRange {
 Result<Range> number_range(const Field& field, const Item& item);
 // "10.0.0.1", "10.0.0.0/8", "fd00::/8", "10.0.0.1..10.0.0.9".
 Result<AddressRange> address_range(const Field& field, const Item& item);
+// "1.5GiB", "10kB", "512": bytes, parts of one left out. K, M, G and T are powers of 1024, as KiB; kB,
+// MB, GB and TB are powers of 1000. Nothing for anything else.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 // Whether a text of a column is an address, and which.
 bool parse_address(std::string_view text, Address& address);
 

@@ -77,7 +77,7 @@ class Parser {
   Place here() const { return place(token_.begin, token_.end); }
   Error wrong(std::string_view message) const { return error_at(here(), message); }
   std::string expected(std::string_view what) const {
-    if (token_.kind == Token::Kind::end) return fmt::format("{} is missing", what);
+    if (token_.kind == Token::Kind::end) return fmt::format("missing here: {}", what);
     return fmt::format("here should be {}", what);
   }
 
@@ -153,8 +153,9 @@ class Parser {
                  i < text.size() && found != std::string_view::npos) {
         token_.text += kBytes[found];
       } else {
-        return error_at(place(i - 1, std::min(i + 1, text.size())),
-                        "no such escape; there are \\\\ \\' \\\" \\n \\t \\r \\0 \\xNN");
+        // Regular expressions have escapes of their own.
+        token_.text += '\\';
+        --i;
       }
     }
     if (i == text.size()) return error_at(place(position_, text.size()), "the quote is not closed");

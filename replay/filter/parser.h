@@ -17,9 +17,9 @@
 //
 // NAME is letters, digits, "_" and "-". INDEX is anything up to the bracket that ends it. WORD is
 // anything without white space and ( ) , ' " = ! < > & |. In quotes, \\ \' \" \n \t \r \0 and \xNN (a
-// byte) stand for what they do in C. White space separates; "#" where a word could begin starts a
-// comment up to the end of the line. Keywords are in lower case, and a word is a keyword only where
-// the grammar has one: proc.name = and is right.
+// byte) stand for what they do in C; any other backslash stays, so that regex "\d+" is right. White
+// space separates; "#" where a word could begin starts a comment up to the end of the line. Keywords
+// are in lower case, and a word is a keyword only where the grammar has one: proc.name = and is right.
 #pragma once
 
 #include <map>

@@ -24,6 +24,7 @@ struct Sender {
   std::uint32_t result = 0;
   std::uint32_t pid = 0, tid = 0, uid = 0, ns_pid = 0;
   std::uint64_t cgroup_id = 0;
+  std::uint64_t number = 0;  // of the record of its sending
   char name[DSE_COMM_SIZE] = {};
 };
 

@@ -66,16 +66,18 @@ struct Columns {
 
 // What the other side adds to the events, by event.
 struct Joined {
-  std::vector<std::uint64_t>&pid, &tid, &uid;
-  std::vector<std::uint8_t>&has_sender, &has_tid;
+  std::vector<std::uint64_t>&pid, &tid, &uid, &number;
+  std::vector<std::uint8_t>&has_sender, &has_tid, &has_number;
   std::vector<std::string_view>&name, &container, &source, &directed, &result, &cause;
 
   explicit Joined(const EventBatch& out)
       : pid(out.own_numbers(out.size())),
         tid(out.own_numbers(out.size())),
         uid(out.own_numbers(out.size())),
+        number(out.own_numbers(out.size())),
         has_sender(out.own_flags(out.size())),
         has_tid(out.own_flags(out.size())),
+        has_number(out.own_flags(out.size())),
         name(out.own_texts(out.size())),
         container(out.own_texts(out.size())),
         source(out.own_texts(out.size())),
@@ -99,6 +101,7 @@ struct Joined {
     numbers("sig.sender.pid", pid, has_sender);
     numbers("sig.sender.uid", uid, has_sender);
     numbers("sig.sender.tid", tid, has_tid);
+    numbers("sig.sender.num", number, has_number);
     texts("sig.sender.name", name);
     texts("sig.sender.container", container);
     texts("sig.sender.source", source);
@@ -171,7 +174,7 @@ class SignalDelivered final : public ObservationPoint {
     std::array<const TableView*, 3> views{&c.generates, &c.delivers, &c.exits};
     DSE_TRY(in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
       if (view == 0) {
-        note_sent(c, row, child);
+        note_sent(c, row, child, batch);
       } else if (view == 1) {
         note_delivered(c, row, child, state, out, joined);
       } else {
@@ -186,7 +189,7 @@ class SignalDelivered final : public ObservationPoint {
     return {};
   }
 
-  void note_sent(const Columns& c, std::uint32_t row, int child) {
+  void note_sent(const Columns& c, std::uint32_t row, int child, const format::Batch& batch) {
     if (c.result[row] != kResultDelivered && c.result[row] != kResultLoseInfo) return;
     if (c.sent_signal[row] < 1 || c.sent_signal[row] > kMaxSignal) return;
     std::uint64_t task = c.generates.task[row];
@@ -201,6 +204,7 @@ class SignalDelivered final : public ObservationPoint {
     sender.uid = static_cast<std::uint32_t>(c.uid[task]);
     sender.ns_pid = static_cast<std::uint32_t>(c.ns_pid[task]);
     sender.cgroup_id = c.cgroup[task];
+    sender.number = record_number(batch, c.generates.positions[row]);
     c.comm[task].copy(sender.name, sizeof(sender.name));
     pending_.add(static_cast<std::uint32_t>(c.target_pid[row]),
                  static_cast<std::uint32_t>(c.target_tid[row]),
@@ -256,6 +260,8 @@ class SignalDelivered final : public ObservationPoint {
     joined.directed[row] = sender.to_process ? "process" : "thread";
     joined.result[row] = signal_generate_result_name(sender.result);
     joined.source[row] = sender.known ? source : "kernel";
+    joined.has_number[row] = 1;
+    joined.number[row] = sender.number;
     if (!sender.known) return;
     joined.has_sender[row] = joined.has_tid[row] = 1;
     joined.pid[row] = sender.pid;

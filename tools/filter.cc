@@ -1,0 +1,159 @@
+// dse filter: what passes, as a capture of its own.
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "format/capture_reader.h"
+#include "replay/capture_filter.h"
+#include "tools/commands.h"
+#include "tools/exit_code.h"
+#include "tools/selection.h"
+#include "tools/terminal.h"
+
+namespace dse::tools {
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string out;
+  SelectionFlags selection;
+  bool close = false;
+  std::vector<std::string> redact;
+  int level = 3;
+};
+
+// What was asked for, for the header of the new capture.
+std::vector<std::pair<std::string, std::string>> describe(const Options& options,
+                                                          const Selection& selection) {
+  std::string filters;
+  for (const replay::FilterSet::Entry& entry : selection.filters().entries()) {
+    bool select = entry.spec->action == replay::filter::Action::select;
+    filters += fmt::format("{}{}: {}", filters.empty() ? "" : "; ", select ? "select" : "drop",
+                           entry.spec->text);
+  }
+  std::vector<std::pair<std::string, std::string>> described;
+  if (!filters.empty()) described.emplace_back("filter", std::move(filters));
+  if (options.close) described.emplace_back("closed", "yes");
+  if (!options.redact.empty())
+    described.emplace_back("redact", std::to_string(options.redact.size()));
+  return described;
+}
+
+// A session over the capture, ready to be read to its end.
+struct Pass {
+  format::CaptureReader* reader = nullptr;
+  std::unique_ptr<replay::Session> session;
+  std::optional<Selection> selection;
+
+  static Result<Pass> open(const Options& options, bool quiet) {
+    Pass pass;
+    DSE_TRY_ASSIGN(auto reader, format::CaptureReader::open(options.paths));
+    pass.reader = reader.get();
+    pass.session = std::make_unique<replay::Session>(std::move(reader));
+    SelectionFlags flags = options.selection;
+    flags.quiet = flags.quiet || quiet;
+    DSE_TRY_ASSIGN(pass.selection, Selection::make(flags, *pass.session));
+    return pass;
+  }
+};
+
+bool read_twice(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (path == "-" || !(std::filesystem::is_directory(path, error) ||
+                         std::filesystem::is_regular_file(path, error)))
+      return false;
+  }
+  return true;
+}
+
+// A capture must not be written into itself.
+Status check_place(const Options& options) {
+  if (options.out == "-") {
+    if (stdout_is_terminal())
+      return Error(ErrorCode::usage,
+                   "-w - would write a capture to the terminal; redirect it, or name a file");
+    return {};
+  }
+  for (const std::string& path : options.paths) {
+    std::error_code error;
+    if (path != "-" && std::filesystem::equivalent(path, options.out, error))
+      return Error(ErrorCode::usage, options.out + " is what is read; write to another place");
+  }
+  return {};
+}
+
+Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last) {
+  DSE_TRY(check_place(options));
+  replay::CaptureFilterOptions settings;
+  settings.writer.path = options.out;
+  settings.writer.level = options.level;
+  settings.close = options.close;
+  DSE_TRY_ASSIGN(settings.redactor, format::Redactor::make(options.redact, {}));
+  DSE_TRY_ASSIGN(last, Pass::open(options, false));
+  settings.described = describe(options, *last.selection);
+  replay::CaptureFilter filter(std::move(settings), format::FileSystem::host());
+  if (filter.reads_twice(*last.session) && read_twice(options.paths)) {
+    DSE_TRY_ASSIGN(Pass first, Pass::open(options, true));
+    if (!options.close) first.session->use_only({"proc.pid"});
+    DSE_TRY(filter.first(*first.session));
+  } else if (options.close) {
+    return Error(ErrorCode::usage,
+                 "--close has to read the capture twice: give files or directories");
+  }
+  last.session->use_only({});
+  DSE_TRY(filter.run(*last.session, *last.reader));
+  return filter.account();
+}
+
+int run(const Options& options) {
+  Pass last;
+  auto account = filter(options, last);
+  if (!account) return fail(account.error());
+  say(fmt::format("{} events pass; wrote {} of {} records, {}, into {}",
+                  human_count(account->events), human_count(account->kept),
+                  human_count(account->read), human_bytes(account->bytes),
+                  options.out == "-" ? "standard output" : options.out));
+  if (account->unknown)
+    say(fmt::format("left out {} records of unknown make: nobody can tell what they show",
+                    human_count(account->unknown)));
+  return report_notes(last.session->source().notes());
+}
+
+}  // namespace
+
+Command add_filter(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("filter", "Write the events that pass as a new capture");
+  command
+      ->add_option("PATH", options->paths,
+                   "captures: directories or files, read one after the other; - is stdin")
+      ->required();
+  command
+      ->add_option("-w,--write", options->out,
+                   "where to: a directory, a file NAME.dse, or - for stdout")
+      ->required();
+  options->selection.add_to(*command);
+  command->add_flag("--close", options->close,
+                    "leave out all that the events do not refer to: to share the result");
+  command
+      ->add_option("--redact", options->redact,
+                   "replace what this regular expression matches, or what its groups do, in all\n"
+                   "strings of the capture; may be given several times")
+      ->allow_extra_args(false);
+  command->add_option("--level", options->level, "zstd level, -7 to 19 [3]")
+      ->check(CLI::Range(-7, 19));
+  command->add_flag("-q,--quiet", options->selection.quiet, "no notes on the filters");
+  command->footer(
+      "Replaying the result gives the events that pass, byte for byte as the original does under\n"
+      "the same filters. Other records stay where later answers need them, hidden; --close keeps\n"
+      "only what the events show unasked.\n\n"
+      "Examples:\n"
+      "  dse filter day -s 'container.name = web' -w web.dse\n"
+      "  dse filter day --profile security -w - | ssh laptop 'cat > day.dse'\n"
+      "  dse filter day -s 'proc.aname = sshd' --close --redact 'token=(\\S+)' -w share.dse");
+  return [options] { return run(*options); };
+}
+
+}  // namespace dse::tools

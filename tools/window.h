@@ -1,0 +1,29 @@
+// -S and -U: the window of time that a command is about.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "format/result.h"
+#include "replay/session.h"
+
+namespace dse::tools {
+
+struct WindowFlags {
+  std::string since, until;  // empty: no bound
+
+  void add_to(CLI::App& app);
+  bool given() const { return !since.empty() || !until.empty(); }
+};
+
+// Of captures, which may have to be read for their end. Error: usage, or that of reading.
+Status set_window(const WindowFlags& window, const std::vector<std::string>& paths,
+                  replay::Session& session);
+// Of what has no end yet.
+Status set_live_window(const WindowFlags& window, replay::Session& session);
+
+}  // namespace dse::tools
