@@ -68,6 +68,17 @@ void Closure::add(Processes& processes, const Process& process) {
     processes[process.pid].push_back(process.start_time_ns);
 }
 
+// Of a process that only its place counts of. What runc calls its own tells of containers.
+std::vector<std::byte> Closure::without_name(std::vector<std::byte> record) {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  constexpr char kRunc[] = "runc:[";
+  if (std::memcmp(header.task.comm, kRunc, sizeof(kRunc) - 1) == 0) return record;
+  std::memset(header.task.comm, 0, sizeof(header.task.comm));
+  std::memcpy(record.data(), &header, sizeof(header));
+  return record;
+}
+
 bool Closure::is_named(std::uint32_t pid, std::uint64_t start_ns) const {
   return has(named_, pid, start_ns) || has(imaged_, pid, start_ns);
 }
@@ -81,6 +92,7 @@ void Closure::refer_to_context(const State& state, std::uint64_t cgroup, std::ui
   const Container* container = state.container(cgroup, ns_pid, number);
   if (!container) return;
   containers_.insert(container->id);
+  needs_processes_ = needs_processes_ || container->confidence != Confidence::high;
   cgroups_.insert(cgroup);
   container_cgroups_.insert(cgroup);
   if (ns_pid != DSE_INITIAL_PID_NS && ns_pid != 0) container_namespaces_.insert(ns_pid);
@@ -104,6 +116,7 @@ void Closure::refer(const Event& event) {
     if (auto id = event.text("container.id")) {
       containers_.emplace(*id);
       container_cgroups_.insert(*cgroup);
+      needs_processes_ = needs_processes_ || event.text("container.confidence") != "high";
     }
   }
   for (std::string_view field : {"sig.sender.pid", "sock.owner.pid", "sig.target.pid"})
@@ -124,8 +137,11 @@ void Closure::refer(const Event& event) {
     add(imaged_, *parent);
     child = parent;
   }
-  for (std::string_view field : {"proc.ppid", "sig.target.pid", "container.init_pid"})
+  for (std::string_view field : {"sig.target.pid", "container.init_pid"})
     if (const Process* other = process(field)) add(named_, *other);
+  const Field* parent_name = find_builtin_field("proc.pname");
+  if (parent_name && parent_name->shown_by(point))
+    if (const Process* parent = process("proc.ppid")) add(named_, *parent);
   if (auto sending = event.number("sig.sender.num")) sendings_.insert(*sending);
   if (auto cookie = event.number("sock.cookie")) sockets_.insert(*cookie);
 }
@@ -151,32 +167,36 @@ std::optional<std::vector<std::byte>> Closure::take(Bytes record, std::uint64_t 
   std::memcpy(&header, record.data(), sizeof(header));
   const dse_task& task = header.task;
   auto as_it_is = [&] { return std::vector<std::byte>(record.begin(), record.end()); };
-  const bool inside = is_inside(task.cgroup_id, task.ns_pid);
+  const bool inside = needs_processes_ || is_inside(task.cgroup_id, task.ns_pid);
   const bool named = is_named(task.pid, task.start_time_ns);
   switch (header.kind) {
     case DSE_CLOCK_SAMPLE: return as_it_is();
     case DSE_PROCESS_FORK: {
       auto fork = body_of<dse_process_fork>(record);
-      if (!inside && !is_inside(fork.child_cgroup_id, fork.child_ns_pid) &&
-          !is_named(fork.child_pid, fork.child_start_time_ns))
-        return {};
-      return as_it_is();
+      if (is_named(fork.child_pid, fork.child_start_time_ns)) return as_it_is();
+      if (!inside && !is_inside(fork.child_cgroup_id, fork.child_ns_pid)) return {};
+      return named ? as_it_is() : without_name(as_it_is());
     }
     case DSE_PROCESS_EXEC:
     case DSE_PROCESS_SNAPSHOT: {
       if (has(imaged_, task.pid, task.start_time_ns)) return format::keep_strings(record, kImage);
       if (!named && !inside) return {};
-      return format::keep_strings(record, is_setup(header, record) ? kSetup : kNothing);
+      auto kept = format::keep_strings(record, is_setup(header, record) ? kSetup : kNothing);
+      return kept && !named ? without_name(std::move(*kept)) : kept;
     }
     case DSE_PROCESS_EXIT:
       if (!named && !inside) return {};
-      return as_it_is();
+      return named ? as_it_is() : without_name(as_it_is());
     case DSE_CGROUP_ATTACH: {
       auto attach = body_of<dse_cgroup_attach>(record);
-      if (is_cgroup_needed(attach.id, first_string<dse_cgroup_attach>(record, attach.path_size)))
-        return format::keep_strings(record, kPath);
-      if (!named_.contains(attach.pid) && !imaged_.contains(attach.pid)) return {};
-      return format::keep_strings(record, {});
+      if (is_cgroup_needed(attach.id, first_string<dse_cgroup_attach>(record, attach.path_size))) {
+        auto kept = format::keep_strings(record, kPath);
+        return kept ? std::optional(without_name(std::move(*kept))) : kept;
+      }
+      if (!needs_processes_ && !named_.contains(attach.pid) && !imaged_.contains(attach.pid))
+        return {};
+      auto kept = format::keep_strings(record, {});
+      return kept ? std::optional(without_name(std::move(*kept))) : kept;
     }
     case DSE_CGROUP_MKDIR:
     case DSE_CGROUP_RMDIR: {

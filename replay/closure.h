@@ -40,6 +40,7 @@ class Closure {
   static void add(Processes& processes, const Process& process);
   void refer_to_context(const State& state, std::uint64_t cgroup, std::uint32_t ns_pid,
                         std::uint64_t number);
+  static std::vector<std::byte> without_name(std::vector<std::byte> record);
   bool is_named(std::uint32_t pid, std::uint64_t start_ns) const;
   // Of a container that events are in.
   bool is_inside(std::uint64_t cgroup, std::uint32_t ns_pid) const;
@@ -51,6 +52,9 @@ class Closure {
   std::unordered_set<std::uint64_t> cgroups_;  // whose paths are shown
   std::unordered_set<std::uint64_t> container_cgroups_;  // what happens in them tells of containers
   std::unordered_set<std::uint32_t> container_namespaces_;
+  // A container that no path tells of shows by where its processes came from: then all processes stay,
+  // without their names.
+  bool needs_processes_ = false;
   std::set<std::string, std::less<>> containers_;  // ids
   std::set<std::string, std::less<>> paths_;       // of cgroups in containers
   std::unordered_set<std::uint64_t> sendings_;     // record numbers

@@ -22,7 +22,7 @@ struct PlacedGap {
 inline constexpr std::size_t kMaxGaps = 10'000;
 
 // Appends the gaps of a batch in these kinds that `wanted(PlacedGap)` takes, up to kMaxGaps in all.
-// `real_time` makes real time of boot time, both ns.
+// `real_time(boot_ns, number)` is the real time as of the record behind the gap, both ns.
 template <typename RealTime, typename Wanted>
 Status place_gaps(const format::Batch& batch, format::KindSet kinds, RealTime real_time,
                   Wanted wanted, std::vector<PlacedGap>& gaps) {
@@ -32,8 +32,11 @@ Status place_gaps(const format::Batch& batch, format::KindSet kinds, RealTime re
         !(kinds & format::kind_bit(gap.kind)))
       continue;
     DSE_TRY_ASSIGN(auto time, table->time());
+    DSE_TRY_ASSIGN(auto positions, table->positions());
+    std::uint64_t number = batch.number(positions[gap.row]);
     PlacedGap placed{gap.kind, gap.cpu, static_cast<std::uint64_t>(gap.lost),
-                     gap.since_time ? real_time(gap.since_time) : 0, real_time(time[gap.row])};
+                     gap.since_time ? real_time(gap.since_time, number) : 0,
+                     real_time(time[gap.row], number)};
     if (wanted(placed)) gaps.push_back(placed);
   }
   return {};

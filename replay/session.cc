@@ -224,9 +224,11 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
 }
 
 Status Session::note_gaps(const format::Batch& batch) {
-  std::uint64_t number = record_number(batch, 0);
   return place_gaps(
-      batch, kinds_, [&](std::uint64_t boot_ns) { return state_.real_time(boot_ns, number); },
+      batch, kinds_,
+      [&](std::uint64_t boot_ns, std::uint64_t number) {
+        return state_.real_time(boot_ns, number);
+      },
       [&](const PlacedGap& gap) {
         return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_);
       },

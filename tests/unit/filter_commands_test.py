@@ -1,0 +1,396 @@
+#!/usr/bin/env python3
+"""Filters on the command line: replay, explain, filter and profile agree with one another.
+
+  filter_commands_test.py DSE GOLDEN_CAPTURES
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+DSE, CAPTURES = sys.argv[1:3]
+ALL = ("ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,SignalGenerated,"
+       "SignalDelivered")
+NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse"]
+# Filters of every kind; each list is one command line.
+FILTERS = [
+    [],
+    ["-s", "sig.name = KILL"],
+    ["-s", "evt.type = ContainerEvent"],
+    ["-d", "proc.name = bash", "-d", "proc.pid < 100"],
+    ["-s", "proc.aname = bash", "-s", "sock.rport exists", "-d", "evt.type = SocketStateChange"],
+    ["-s", "SignalDelivered:sig.sender.name exists", "-d", "ProcessExecuted:proc.args[0] = -c"],
+    ["-s", "container.id exists", "-d", "not proc.pname exists"],
+    ["-s", "evt.num in (1..40, 60, 100..1000)"],
+    ["-s", "sock.rip in (10.0.0.0/8, 127.0.0.0/8) or proc.cmdline icontains S"],
+    ["--profile", "default"],
+    ["--profile", "security", "-d", "user.uid != 0"],
+]
+
+
+def run(*arguments, stdin=None):
+    return subprocess.run([DSE, *arguments], input=stdin if stdin is not None else b"",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
+
+
+class Case(unittest.TestCase):
+    maxDiff = 3000
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="dse-filter-")
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def place(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.place(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.place(name)
+
+    def dse(self, *arguments, code=0, stdin=None):
+        done = run(*arguments, stdin=stdin)
+        self.assertEqual(done.returncode, code, (arguments, done.stderr.decode()))
+        return done.stdout
+
+    def error(self, *arguments, code=2):
+        done = run(*arguments)
+        self.assertEqual(done.returncode, code, (arguments, done))
+        self.assertTrue(done.stderr.startswith(b"dse: "), done.stderr)
+        return done.stderr.decode()
+
+    def events(self, *arguments):
+        return [json.loads(line) for line in self.dse("replay", "-q", *arguments).splitlines()]
+
+
+def on_all(test):
+    """Runs a test on every capture with every list of filters."""
+    def every(self):
+        for name in NAMES:
+            for filters in FILTERS:
+                points = [] if "--profile" in filters else ["--point", ALL]
+                with self.subTest(capture=name, filters=filters):
+                    test(self, os.path.join(CAPTURES, name), [*points, *filters])
+    return every
+
+
+def points_of(filters):
+    if "--point" in filters:
+        return filters[:2]
+    return ["--point", "ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,"
+                       "SignalDelivered"] if "security" in filters else []
+
+
+class Explain(Case):
+    @on_all
+    def test_counts_add_up(self, capture, filters):
+        answer = json.loads(self.dse("explain", capture, "-q", "-o", "json", *filters))
+        events = sum(point["events"] for point in answer["points"])
+        kept = sum(point["kept"] for point in answer["points"])
+        self.assertEqual(events, len(self.events(capture, *points_of(filters))))
+        self.assertEqual(kept, len(self.events(capture, *filters)))
+        decided = sum(one["decided"] for one in answer["filters"])
+        without = sum(point["kept_without_select"] + point["no_select_matched"]
+                      for point in answer["points"])
+        self.assertEqual(decided + without, events)
+        for one in answer["filters"]:
+            self.assertLessEqual(one["decided"], one["matched"])
+            self.assertLessEqual(one["matched"], min(one["seen"], one["alone"]))
+            if one["action"] == "drop":
+                self.assertEqual(one["decided"], one["matched"])
+            if one["clauses"]:
+                whole = one["clauses"][0]
+                self.assertEqual(whole["true"], one["matched"])
+                for clause in one["clauses"]:
+                    self.assertEqual(clause["true"] + clause["false"], one["seen"])
+
+    @on_all
+    def test_marks_are_the_verdicts(self, capture, filters):
+        marked = self.events(capture, "--mark", *filters)
+        kept = []
+        by = {}
+        for event in marked:
+            verdict = event.pop("verdict")
+            self.assertIn(verdict, ("keep", "drop"))
+            reason = event.pop("by")
+            by[reason] = by.get(reason, 0) + 1
+            if verdict == "keep":
+                kept.append(event)
+        self.assertEqual(kept, self.events(capture, *filters))
+        answer = json.loads(self.dse("explain", capture, "-q", "-o", "json", *filters))
+        for one in answer["filters"]:
+            self.assertEqual(by.pop(one["filter"], 0), one["decided"])
+        self.assertEqual(by.pop("no select", 0),
+                         sum(point["kept_without_select"] for point in answer["points"]))
+        self.assertEqual(by.pop("no select matched", 0),
+                         sum(point["no_select_matched"] for point in answer["points"]))
+        self.assertEqual(by, {})
+
+    def test_one_event(self):
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        filters = ["-s", "sig.name exists and proc.pid > 0", "-d", "sig.name = KILL or proc.env exists"]
+        for event in self.events(capture, "--mark", *filters)[:60]:
+            number = event["evt"]["num"]
+            answer = json.loads(self.dse("explain", capture, "-q", "-o", "json", "--event",
+                                         str(number), *filters))
+            mine = [one for one in answer if one["point"] == event["evt"]["type"]]
+            self.assertIn(event["verdict"], [one["verdict"] for one in mine])
+            for one in mine:
+                select, drop = one["filters"]
+                if one["verdict"] == "keep":
+                    self.assertTrue(select["matches"] and not drop["matches"])
+                elif one["by"] == "drop 1":
+                    self.assertTrue(select["matches"] and drop["matches"] and drop["asked"])
+                else:
+                    self.assertFalse(select["matches"] or drop["asked"])
+                clauses = {clause["clause"]: clause for clause in select["clauses"]}
+                self.assertEqual(clauses["sig.name exists"]["missing"],
+                                 not clauses["sig.name exists"]["value"])
+        self.assertEqual(run("explain", capture, "--event", "999999999").returncode, 1)
+
+    def test_clauses_that_do_nothing(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        text = self.dse("explain", capture, "-q", "-s",
+                        "proc.pid > 0 and (sig.name = SIGKILL or sig.name = SIGXFSZ)", "-d",
+                        "sig.name = SIGKILL", "-d", "sig.num = 9").decode()
+        self.assertRegex(text, r"sig\.name = SIGXFSZ   <- never true")
+        self.assertRegex(text, r"proc\.pid > 0   <- never false")
+        self.assertRegex(text, r"sig\.num = 9   <- never asked")
+
+
+class Filter(Case):
+    def same(self, capture, filters, *options):
+        out = self.place("out.dse")
+        if os.path.exists(out):
+            os.remove(out)
+        self.dse("filter", capture, "-q", *filters, *options, "-w", out)
+        wanted = self.dse("replay", capture, "-q", *filters)
+        self.assertEqual(self.dse("replay", out, "-q", *points_of(filters)), wanted)
+        return out, wanted
+
+    @on_all
+    def test_replays_to_the_same(self, capture, filters):
+        out, wanted = self.same(capture, filters)
+        # All fields, also those that are shown on request, and filtering it again changes nothing.
+        shown = points_of(filters) or ["--point", "ProcessExecuted,ContainerEvent,"
+                                       "SocketStateChange,SignalDelivered"]
+        fields = ",".join(field["name"] for field in
+                          json.loads(self.dse("fields", "-o", "json", *shown)))
+        self.assertEqual(
+            self.dse("replay", out, "-q", *points_of(filters), "--fields", fields),
+            self.dse("replay", capture, "-q", *filters, "--fields", fields))
+        again = self.place("again")
+        self.dse("filter", out, "-q", *filters, "-w", again)
+        self.assertEqual(self.dse("replay", again, "-q", *points_of(filters)), wanted)
+        shutil.rmtree(again)
+
+    @on_all
+    def test_closed_replays_to_the_same(self, capture, filters):
+        self.same(capture, filters, "--close")
+
+    def test_each_alone_and_all_together(self):
+        for name in NAMES:
+            capture = os.path.join(CAPTURES, name)
+            selects = ["sig.name exists", "proc.name = bash", "sock.rport > 0"]
+            drops = ["sig.name = SIGCHLD", "proc.pid < 50"]
+            def lines(*filters):
+                return self.dse("replay", capture, "-q", "--point", ALL, *filters).splitlines()
+            everything = lines()
+            any_select = set().union(*(lines("-s", one) for one in selects))
+            no_drop = set(everything).intersection(*(lines("-d", one) for one in drops))
+            together = lines(*(word for one in selects for word in ("-s", one)),
+                             *(word for one in drops for word in ("-d", one)))
+            self.assertEqual(together,
+                             [line for line in everything if line in any_select and line in no_drop])
+
+    def test_losses_stay_and_no_others_come(self):
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        def incomplete(*arguments):
+            lines = run("replay", "-q", *arguments).stderr.decode().splitlines()
+            return [line for line in lines if "unknown" not in line and "left out" not in line]
+        before = incomplete(capture)
+        self.assertRegex("\n".join(before), "the recorder lost")
+        for filters in (["-d", "evt.type = SocketStateChange"], ["-s", "proc.name = nobody"], []):
+            out = self.place("out.dse")
+            self.dse("filter", capture, "-q", *filters, "-w", out)
+            self.assertEqual(incomplete(out), before)
+            os.remove(out)
+
+    def test_pipes_files_and_directories(self):
+        capture = os.path.join(CAPTURES, "two-segments-v1")
+        one = os.path.join(CAPTURES, "small-v1.dse")
+        filters = ["-s", "sig.name exists"]
+        wanted = self.dse("replay", capture, one, "-q", *filters)
+        self.dse("filter", capture, one, *filters, "-w", self.place("both"))
+        self.assertEqual(len(os.listdir(self.place("both"))), 2)
+        self.dse("filter", capture, one, *filters, "-w", self.place("both.dse"))
+        stream = self.dse("filter", capture, one, *filters, "-w", "-")
+        self.assertEqual(self.dse("replay", self.place("both"), "-q"), wanted)
+        self.assertEqual(self.dse("replay", self.place("both.dse"), "-q"), wanted)
+        self.assertEqual(self.dse("replay", "-", "-q", stdin=stream), wanted)
+        with open(one, "rb") as file:
+            piped = self.dse("filter", "-", *filters, "-w", "-", stdin=file.read())
+        self.assertEqual(self.dse("replay", "-", "-q", stdin=piped),
+                         self.dse("replay", one, "-q", *filters))
+
+    def test_other_points_are_not_in_it(self):
+        out = self.place("out.dse")
+        self.dse("filter", os.path.join(CAPTURES, "small-v1.dse"), "--point", "SignalDelivered",
+                 "-w", out)
+        done = run("replay", out, "--point", "ProcessExecuted,SignalDelivered")
+        self.assertIn(b"recorded without ProcessExecuted", done.stderr)
+        self.assertNotIn(b'"ProcessExecuted"', done.stdout)
+
+    def test_canaries(self):
+        """What a closed and redacted capture must not hold is nowhere in it."""
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        plain = subprocess.run(["zstd", "-dcq", capture], stdout=subprocess.PIPE, check=True).stdout
+        words = sorted(set(re.findall(rb"[A-Za-z]*[a-z][a-z][A-Za-z0-9_.-]{4,}", plain)))
+        filters = ["-s", "sig.name exists"]
+        out = self.place("out.dse")
+        self.dse("filter", capture, *filters, "--close", "-w", out)
+        shown = self.dse("replay", out, "-q")
+        header = self.dse("info", out, "-o", "json")
+        closed = subprocess.run(["zstd", "-dcq", out], stdout=subprocess.PIPE, check=True).stdout
+        # Of all words that were in the strings, only those are left that an event shows, or the header.
+        left = [word for word in words if word in closed and word not in shown and word not in header]
+        self.assertEqual(left, [])
+        self.assertGreater(len([word for word in words if word not in closed]), 20)
+        for word in (b"nginx", b"docker"):
+            self.assertIn(word, plain)
+            os.remove(out)
+            self.dse("filter", capture, "--redact", word.decode(), "-w", out)
+            redacted = subprocess.run(["zstd", "-dcq", out], stdout=subprocess.PIPE, check=True).stdout
+            self.assertNotIn(word, redacted)
+
+    def test_errors(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        out = self.place("out.dse")
+        self.dse("filter", capture, "-w", out)
+        self.assertIn("exists", self.error("filter", capture, "-w", out, code=6))
+        self.assertIn("what is read", self.error("filter", out, "-w", out))
+        self.assertIn("twice", self.error("filter", "-", "--close", "-w", self.place("x.dse")))
+        self.assertIn("--redact", self.error("filter", capture, "--redact", "((", "-w",
+                                             self.place("x.dse")))
+        self.assertFalse(os.path.exists(self.place("x.dse")))
+        self.error("filter", capture, "-w", "/nowhere/at/all.dse", code=6)
+
+
+class Profiles(Case):
+    def test_those_that_come_with_it(self):
+        listed = [line.split()[0] for line in self.dse("profile", "list").decode().splitlines()]
+        self.assertEqual(listed, ["all", "containers", "default", "network", "security", "signals"])
+        for name in listed:
+            self.dse("profile", "check", "--strict", name)
+            copy = self.write("copy.toml", self.dse("profile", "show", name).decode())
+            self.dse("profile", "check", "--strict", copy)
+            for capture in NAMES:
+                path = os.path.join(CAPTURES, capture)
+                self.assertEqual(self.dse("replay", path, "-q", "--profile", name),
+                                 self.dse("replay", path, "-q", "--profile", copy))
+        self.assertIn("did you mean default", self.error("profile", "show", "defualt"))
+
+    def test_all_of_its_parts(self):
+        profile = self.write("p.toml", '''
+description = "a try"
+[points]
+ProcessExited = true
+SignalDelivered = false
+[macros]
+shell = "proc.name in (sh, bash)"
+deep = "@shell and proc.pid > 1"
+[[filter]]
+name = "shells"
+select = "@deep"
+[[filter]]
+point = "ProcessExited"
+drop = """
+  proc.exit_code = 0   # went well
+  and proc.pid > 0
+"""
+[record]
+buffer = "1MiB"
+max-args = 4096
+env = ["PATH"]
+failed-execs = true
+container-metadata = false
+level = 3
+segment-time = "1h"
+''')
+        self.dse("profile", "check", "--strict", profile)
+        for capture in NAMES:
+            path = os.path.join(CAPTURES, capture)
+            self.assertEqual(
+                self.dse("replay", path, "-q", "--profile", profile),
+                self.dse("replay", path, "-q", "--point",
+                         "ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange",
+                         "-s", "proc.name in (sh, bash) and proc.pid > 1",
+                         "-d", "ProcessExited:proc.exit_code = 0 and proc.pid > 0"))
+        # What the command line says of points goes before, and its filters come after.
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        self.assertEqual(
+            self.dse("replay", capture, "-q", "--profile", profile, "--point", "SignalDelivered",
+                     "-d", "sig.name = SIGCHLD"),
+            self.dse("replay", capture, "-q", "--point", "SignalDelivered", "-s",
+                     "proc.name in (sh, bash) and proc.pid > 1", "-d", "sig.name = SIGCHLD"))
+
+    def test_mistakes_have_their_line(self):
+        for text, line, what in [
+                ("\npionts = 1", 2, "did you mean points"),
+                ("[points]\nSignalDelivred = true", 2, "did you mean SignalDelivered"),
+                ("[points]\nSignalDelivered = 1", 2, "true or false"),
+                ("[[filter]]\n\nselect = 'proc.nmae = x'", 3, "did you mean proc.name"),
+                ("[[filter]]\nselect = 'proc.pid = 1'\ndrop = 'proc.pid = 2'", 2, "not both"),
+                ("[[filter]]\nname = 'x'", 1, "needs select"),
+                ("[filter]\nselect = 'proc.pid = 1'", 1, "[[filter]]"),
+                ("[[filter]]\nselect = 1", 2, "text in quotes"),
+                ("[[filter]]\nselect = 'a.b = 1'\ncolour = 'red'", 3, "unknown key 'colour'"),
+                ("[macros]\n'a b' = 'proc.pid = 1'", 2, "no name for a macro"),
+                ("[record]\nbufer = 1", 2, "did you mean buffer"),
+                ("[record]\nflush = 'soon'", 2, "duration"),
+                ("[record]\nkeep = 'all'", 2, "takes a number"),
+                ("[record]\nredact = ['((']", 2, "--redact"),
+                ("[points\n", 1, "not TOML"),
+                ("[points]\n" + "\n".join(f"{point} = false" for point in ALL.split(",")), 1,
+                 "no observation point is on")]:
+            with self.subTest(text=text):
+                said = self.error("profile", "check", self.write("bad.toml", text))
+                self.assertIn(f"bad.toml:{line}", said)
+                self.assertIn(what, said)
+        self.assertIn("macro @a", self.error("profile", "check", self.write(
+            "bad.toml", "[macros]\na = 'proc.nmae = 1'")))
+        self.error("profile", "check", self.place("none.toml"), code=6)
+
+    def test_notes(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        odd = ["-s", "proc.pid > 10 and proc.pid < 5"]
+        done = run("replay", capture, *odd)
+        self.assertIn(b"note: --select: can never be true", done.stderr)
+        self.assertNotIn(b"note", run("replay", capture, "-q", *odd).stderr)
+        profile = self.write("odd.toml", "[[filter]]\ndrop = 'proc.pid in (1, 2)'\n"
+                                         "[[filter]]\ndrop = 'proc.pid = 1'")
+        self.dse("profile", "check", profile)
+        self.assertIn("decides nothing", self.error("profile", "check", "--strict", profile, code=1))
+
+    def test_filters_from_files(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        long = self.write("long.filter", "# the dead\nsig.name = SIGKILL\n  or sig.name = SIGTERM\n")
+        wanted = self.dse("replay", capture, "-q", "-s", "sig.name in (SIGKILL, SIGTERM)")
+        self.assertEqual(self.dse("replay", capture, "-q", "-s", "@" + long), wanted)
+        self.assertEqual(self.dse("replay", capture, "-q", "--point", "SignalDelivered", "-s",
+                                  "SignalDelivered:@" + long), wanted)
+        self.assertIn("cannot read", self.error("replay", capture, "-s", "@" + self.place("no"),
+                                                code=6))
+        wrong = self.write("wrong.filter", "proc.pid = 1\nand proc.nmae = x\n")
+        self.assertRegex(self.error("replay", capture, "-s", "@" + wrong),
+                         r"wrong\.filter, line 2: unknown field 'proc\.nmae'.*\n  and proc\.nmae = x\n"
+                         r"      \^~~~~~~~~\n")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
