@@ -68,6 +68,11 @@ void Closure::add(Processes& processes, const Process& process) {
     processes[process.pid].push_back(process.start_time_ns);
 }
 
+bool Closure::path_tells(std::string_view path, std::string_view id) const {
+  auto container = container_of_path(path, edition_);
+  return container && container->id == id;
+}
+
 // Of a process that only its place counts of. What runc calls its own tells of containers.
 std::vector<std::byte> Closure::without_name(std::vector<std::byte> record) {
   dse_header header;
@@ -92,7 +97,8 @@ void Closure::refer_to_context(const State& state, std::uint64_t cgroup, std::ui
   const Container* container = state.container(cgroup, ns_pid, number);
   if (!container) return;
   containers_.insert(container->id);
-  needs_processes_ = needs_processes_ || container->confidence != Confidence::high;
+  needs_processes_ = needs_processes_ ||
+                     !path_tells(state.cgroup_path(cgroup, number), container->id);
   cgroups_.insert(cgroup);
   container_cgroups_.insert(cgroup);
   if (ns_pid != DSE_INITIAL_PID_NS && ns_pid != 0) container_namespaces_.insert(ns_pid);
@@ -116,7 +122,8 @@ void Closure::refer(const Event& event) {
     if (auto id = event.text("container.id")) {
       containers_.emplace(*id);
       container_cgroups_.insert(*cgroup);
-      needs_processes_ = needs_processes_ || event.text("container.confidence") != "high";
+      needs_processes_ = needs_processes_ ||
+                         !path_tells(event.text("cgroup.path").value_or(""), *id);
     }
   }
   for (std::string_view field : {"sig.sender.pid", "sock.owner.pid", "sig.target.pid"})

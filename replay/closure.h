@@ -40,6 +40,8 @@ class Closure {
   static void add(Processes& processes, const Process& process);
   void refer_to_context(const State& state, std::uint64_t cgroup, std::uint32_t ns_pid,
                         std::uint64_t number);
+  // Whether the path of its cgroup tells of the container.
+  bool path_tells(std::string_view path, std::string_view id) const;
   static std::vector<std::byte> without_name(std::vector<std::byte> record);
   bool is_named(std::uint32_t pid, std::uint64_t start_ns) const;
   // Of a container that events are in.

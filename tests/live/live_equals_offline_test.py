@@ -103,6 +103,22 @@ class LiveEqualsOffline(live.Case):
         self.check("c", "-o", "text", "--fields", "proc.name,sig.name,sock.newstate,container.id",
                    "--point", "SignalDelivered,ProcessExecuted,SocketStateChange,ContainerEvent")
 
+    def test_filters(self):
+        """Filters of every kind, on fields that come from the record, the state, and the join."""
+        seen = self.check("c", "-o", "json", "-q",
+                          "-s", "proc.aname = mixstorm", "-s", "sig.sender.name exists",
+                          "-s", "sock.rip in (127.0.0.0/8, ::1) and sock.owner.name exists",
+                          "-d", "SignalDelivered:sig.name = SIGCHLD and sig.handler = default",
+                          "-d", "evt.num < 200", "-d", "proc.cmdline regex '.*mixs.*'")
+        self.assertGreater(seen.count(b"\n"), 1000)
+        result = live.run(OFFLINE, "replay", self.place("c"), "-o", "json", "-q")
+        self.assertGreater(result.out.count(b"\n"), seen.count(b"\n"))
+
+    def test_profiles(self):
+        self.check("c", "-o", "json", "-q", "--profile", "security")
+        self.check("d", "-o", "text", "-q", "--mark", "--profile", "default",
+                   "-s", "not sock.rport = 443")
+
     def test_the_offline_program_has_no_recording_half(self):
         linked = live.run("ldd", OFFLINE)
         self.assertEqual(linked.code, 0, linked.err)
