@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "replay/container.h"
 #include "replay/points/points.h"
 #include "replay/profile.h"
 
@@ -53,6 +54,9 @@ Status CaptureFilter::first(Session& session) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
     if (step != Session::Step::batch) continue;
+    first_id_ = session.state().info().capture_id;
+    first_next_ = session.batch().snapshot() ? session.state().info().first
+                                             : session.batch().first() + session.batch().count();
     if (options_.redactor.redacts())
       DSE_TRY(session.batch().for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {
         names_.learn_from_record(record);
@@ -89,13 +93,24 @@ Status CaptureFilter::run(Session& session, format::CaptureReader& reader) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
     if (step == Session::Step::capture) DSE_TRY(begin_capture(session));
-    if (step == Session::Step::batch) DSE_TRY(take(session));
+    if (step != Session::Step::batch) continue;
+    if (is_behind_first(session)) break;
+    DSE_TRY(take(session));
   }
   if (!open_) return Error(ErrorCode::damaged, "there is no capture to be read");
   DSE_TRY(begin_segment(session));
-  DSE_TRY(end_capture(false));
+  const auto& notes = session.source().notes();
+  bool cut = std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
+    return note.what == format::Note::What::unsealed || note.what == format::Note::What::damaged;
+  });
+  DSE_TRY(end_capture(false, cut));
   account_.bytes = writer_->total_bytes();
   return {};
+}
+
+bool CaptureFilter::is_behind_first(const Session& session) const {
+  return first_done_ && !session.batch().snapshot() && session.batch().first() >= first_next_ &&
+         session.state().info().capture_id == first_id_;
 }
 
 Status CaptureFilter::begin_capture(const Session& session) {
@@ -103,7 +118,7 @@ Status CaptureFilter::begin_capture(const Session& session) {
   const bool goes_on = open_ && info.capture_id == source_id_;
   if (open_) {
     DSE_TRY(begin_segment(session));
-    DSE_TRY(end_capture(true));
+    DSE_TRY(end_capture(true, false));
     // Its successor must not have its number.
     if (next_ == segment_first_) ++next_;
   }
@@ -129,8 +144,10 @@ format::SegmentInfo CaptureFilter::header(const Session& session) const {
     if (former.empty() || former.find("," + point->name() + ",") != std::string::npos)
       names += (names.empty() ? "" : ",") + point->name();
   info.capture_id = format::derived_id(source_id_, how + names);
+  // What was asked for may name what must not be there; only the table of containers is needed.
   std::erase_if(info.options, [&](const auto& option) {
-    return option.first == kFilteredOption || (options_.close && option.first == kProfileOption);
+    return option.first == kFilteredOption || option.first == "filter" ||
+           (options_.close && option.first != kContainerTableOption);
   });
   info.options.insert(info.options.end(), options_.described.begin(), options_.described.end());
   info.options.emplace_back(kFilteredOption, names);
@@ -152,7 +169,7 @@ Status CaptureFilter::begin_segment(const Session& session) {
   return writer_->begin_segment(header(session), next_, snapshot);
 }
 
-Status CaptureFilter::end_capture(bool goes_on) {
+Status CaptureFilter::end_capture(bool goes_on, bool cut) {
   DSE_TRY(flush());
   format::EndInfo end;
   if (ended_.last) {
@@ -160,6 +177,9 @@ Status CaptureFilter::end_capture(bool goes_on) {
   } else if (lost_) {
     end.losses.push_back({0, "gaps in what was recorded", lost_});
   }
+  if (cut) end.losses.push_back({0, "or more, where what was filtered is cut or damaged", 1});
+  if (unknown_) end.losses.push_back({0, "left out: nobody can tell what they show", unknown_});
+  unknown_ = 0;
   end.reason = "filtered";
   end.last = !goes_on;
   for (format::StreamPosition& stream : end.streams)
@@ -183,6 +203,17 @@ std::vector<CaptureFilter::Shown> CaptureFilter::shown_events(const Session& ses
     if (!shown.position.empty()) all.push_back(std::move(shown));
   }
   return all;
+}
+
+CaptureFilter::By CaptureFilter::shown_by(const std::vector<Shown>& shown, std::uint32_t position) {
+  By by = By::nothing;
+  for (const Shown& of_point : shown) {
+    if (of_point.next == of_point.position.size() || of_point.position[of_point.next] != position)
+      continue;
+    if (*of_point.point != "ContainerEvent") return By::others;
+    by = By::containers;
+  }
+  return by;
 }
 
 // Marks the events of the record that is the last one of `rows`, and of the batch at `position`.
@@ -226,10 +257,7 @@ Result<format::Snapshot> CaptureFilter::filtered_snapshot(const format::Batch& b
   std::uint32_t position = 0;
   DSE_TRY(batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {
     const std::uint32_t at = position++;
-    bool is_shown = std::any_of(shown.begin(), shown.end(), [&](const Shown& of_point) {
-      return of_point.next < of_point.position.size() && of_point.position[of_point.next] == at;
-    });
-    DSE_TRY_ASSIGN(auto kept, kept_record(record, 0, is_shown));
+    DSE_TRY_ASSIGN(auto kept, kept_record(record, 0, shown_by(shown, at)));
     if (!kept) return {};
     dse_header header;
     std::memcpy(&header, kept->data(), sizeof(header));
@@ -273,16 +301,15 @@ Status CaptureFilter::take_records(const format::Batch& batch, std::vector<Shown
     ++account_.read;
     if (order[at] == 0) {  // it has no part in the sequence numbers
       ++account_.unknown;
+      ++unknown_;
       return {};
     }
     dse_header header;
     std::memcpy(&header, record.data(), sizeof(header));
-    bool is_shown = std::any_of(shown.begin(), shown.end(), [&](const Shown& of_point) {
-      return of_point.next < of_point.position.size() && of_point.position[of_point.next] == at;
-    });
+    By by = shown_by(shown, at);
+    if (witnesses.contains(at)) by = By::others;
     std::uint64_t& left_out = left_out_[{header.kind, header.cpu}];
-    DSE_TRY_ASSIGN(auto kept,
-                   kept_record(record, batch.number(at), is_shown || witnesses.contains(at)));
+    DSE_TRY_ASSIGN(auto kept, kept_record(record, batch.number(at), by));
     if (!kept) {
       ++left_out;
       // A loss after it has this one for its neighbour.
@@ -311,11 +338,14 @@ Status CaptureFilter::flush() {
 }
 
 Result<std::optional<std::vector<std::byte>>> CaptureFilter::kept_record(
-    std::span<const std::byte> record, std::uint64_t number, bool is_shown) {
+    std::span<const std::byte> record, std::uint64_t number, By shown) {
   dse_header header;
   std::memcpy(&header, record.data(), sizeof(header));
   std::optional<std::vector<std::byte>> kept;
-  if (is_shown || (!options_.close && keeps_state(header, record)))
+  const bool has_strings = header.kind == DSE_PROCESS_EXEC || header.kind == DSE_PROCESS_SNAPSHOT;
+  if (options_.close && shown == By::containers && has_strings)
+    kept = closure_.strings_of_process(record);
+  else if (shown != By::nothing || (!options_.close && keeps_state(header, record)))
     kept.emplace(record.begin(), record.end());
   else if (options_.close)
     kept = closure_.take(record, number);

@@ -64,7 +64,8 @@ class CaptureFilter {
 
  private:
   struct Ended final : format::CaptureReader::Observer {
-    void segment(const std::string&, const format::SegmentInfo&) override {}
+    // What an earlier segment says of losses does not hold for this one.
+    void segment(const std::string&, const format::SegmentInfo&) override { last.reset(); }
     void entry(const format::EntryHeader&) override {}
     void end(const format::EndInfo& info) override { last = info; }
     std::optional<format::EndInfo> last;
@@ -83,13 +84,18 @@ class CaptureFilter {
   Status take_records(const format::Batch& batch, std::vector<Shown> shown);
   Status begin_capture(const Session& session);
   Status begin_segment(const Session& session);
-  Status end_capture(bool goes_on);
+  // `cut`: the capture is not whole.
+  Status end_capture(bool goes_on, bool cut);
+  bool is_behind_first(const Session& session) const;
   format::SegmentInfo header(const Session& session) const;
   Result<format::Snapshot> filtered_snapshot(const format::Batch& batch, std::vector<Shown> shown);
   std::vector<Shown> shown_events(const Session& session) const;
+  // Whether an event shows the record; and, if so, whether one of ContainerEvent alone does.
+  enum class By { nothing, containers, others };
+  static By shown_by(const std::vector<Shown>& shown, std::uint32_t position);
   static void mark(std::vector<Shown>& shown, std::uint32_t position, format::Rows& rows);
   Result<std::optional<std::vector<std::byte>>> kept_record(std::span<const std::byte> record,
-                                                            std::uint64_t number, bool is_shown);
+                                                            std::uint64_t number, By shown);
   bool keeps_state(const dse_header& header, std::span<const std::byte> record) const;
   void follow_streams(const format::Batch& batch);
   Status flush();
@@ -98,6 +104,9 @@ class CaptureFilter {
   format::FileSystem& fs_;
   format::NameRedactor names_;
   bool first_done_ = false;
+  // Where the first time ended: what was recorded since is not known, and not taken.
+  format::CaptureId first_id_{};
+  std::uint64_t first_next_ = 0;
   Closure closure_;
   std::unordered_set<std::uint32_t> signalled_;  // processes whose signals are shown
   bool signals_ = false;                         // SignalDelivered is on
@@ -114,6 +123,7 @@ class CaptureFilter {
   format::Rows rows_;
   format::StreamTable streams_;
   Streams left_out_;
+  std::uint64_t unknown_ = 0;  // of the capture at hand
   Account account_;
 };
 

@@ -40,7 +40,7 @@ constexpr std::string_view kImage[] = {"exepath", "exe", "args"};
 constexpr std::string_view kPath[] = {"path"};
 // By which the table of containers tells the runtime's own execs from those of the container.
 constexpr std::string_view kSetupStrings[] = {"filename", "args"};
-constexpr std::span<const std::string_view> kSetup = kSetupStrings, kNothing;
+constexpr std::string_view kSetupImageStrings[] = {"filename", "args", "exepath"};
 
 bool is_setup(const dse_header& header, Bytes record) {
   if (header.kind != DSE_PROCESS_EXEC) return false;
@@ -168,6 +168,16 @@ Status Closure::begin(const format::Batch& batch) {
   return {};
 }
 
+std::optional<std::vector<std::byte>> Closure::strings_of_process(Bytes record) const {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  const bool imaged = has(imaged_, header.task.pid, header.task.start_time_ns);
+  if (is_setup(header, record))
+    return imaged ? format::keep_strings(record, kSetupImageStrings)
+                  : format::keep_strings(record, kSetupStrings);
+  return imaged ? format::keep_strings(record, kImage) : format::keep_strings(record, {});
+}
+
 std::optional<std::vector<std::byte>> Closure::take(Bytes record, std::uint64_t number) {
   dse_header header{};
   if (record.size() < sizeof(header)) return {};
@@ -186,9 +196,8 @@ std::optional<std::vector<std::byte>> Closure::take(Bytes record, std::uint64_t 
     }
     case DSE_PROCESS_EXEC:
     case DSE_PROCESS_SNAPSHOT: {
-      if (has(imaged_, task.pid, task.start_time_ns)) return format::keep_strings(record, kImage);
       if (!named && !inside) return {};
-      auto kept = format::keep_strings(record, is_setup(header, record) ? kSetup : kNothing);
+      auto kept = strings_of_process(record);
       return kept && !named ? without_name(std::move(*kept)) : kept;
     }
     case DSE_PROCESS_EXIT:
@@ -211,7 +220,7 @@ std::optional<std::vector<std::byte>> Closure::take(Bytes record, std::uint64_t 
       auto cgroup = body_of<dse_cgroup_mkdir>(record);
       if (!is_cgroup_needed(cgroup.id, first_string<dse_cgroup_mkdir>(record, cgroup.path_size)))
         return {};
-      return as_it_is();
+      return named ? as_it_is() : without_name(as_it_is());
     }
     case DSE_CGROUP_SNAPSHOT: {
       auto cgroup = body_of<dse_cgroup_snapshot>(record);

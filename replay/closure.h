@@ -27,6 +27,9 @@ class Closure {
 
   // Before the records of a batch.
   Status begin(const format::Batch& batch);
+  // Of an exec, or a process of the snapshot, that an event of containers alone shows: with no other
+  // strings than take() would leave it.
+  std::optional<std::vector<std::byte>> strings_of_process(std::span<const std::byte> record) const;
   // A record that shows no event, in the layout of this version, as far as it is needed; nullopt: it is
   // not. `number` is its number as events show it.
   std::optional<std::vector<std::byte>> take(std::span<const std::byte> record,

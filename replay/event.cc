@@ -256,10 +256,11 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
 }
 
 Result<const EventColumn*> EventBatch::element(std::size_t field, std::string_view index) const {
-  for (const Element& made : elements_)
-    if (made.field == field && made.index == index) return &made.column;
+  auto& of_field = elements_[field];
+  auto found = of_field.find(index);
+  if (found != of_field.end()) return &found->second;
   DSE_TRY_ASSIGN(EventColumn column, make_element(field, index));
-  return &elements_.emplace_back(Element{field, std::string(index), column}).column;
+  return &of_field.emplace(std::string(index), column).first->second;
 }
 
 Result<EventColumn> EventBatch::make_element(std::size_t field, std::string_view index) const {

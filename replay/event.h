@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -102,12 +103,6 @@ class EventBatch {
   std::string_view own_text(std::string text) const;
 
  private:
-  struct Element {
-    std::size_t field;
-    std::string index;
-    EventColumn column;
-  };
-
   // Where an event's record is.
   struct Place {
     std::uint32_t part;  // of parts_
@@ -130,7 +125,8 @@ class EventBatch {
   std::vector<filter::Verdict> verdicts_;
   mutable std::optional<std::vector<std::uint64_t>> tasks_;
   mutable std::vector<std::optional<EventColumn>> columns_;
-  mutable std::deque<Element> elements_;  // few
+  // By field, and then by index.
+  mutable std::map<std::size_t, std::map<std::string, EventColumn, std::less<>>> elements_;
   mutable std::deque<std::vector<std::uint64_t>> numbers_;
   mutable std::deque<std::vector<std::string_view>> texts_;
   mutable std::deque<std::vector<std::uint8_t>> flags_;

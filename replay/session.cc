@@ -70,7 +70,7 @@ void Session::use_fields() {
     }
     live_.push_back(show_dropped_ || !point->chain().keeps_nothing());
     if (live_.back()) {
-      std::vector<std::size_t> read = point->chain().fields();
+      std::vector<std::size_t> read = point->chain().fields(show_dropped_);
       read.insert(read.end(), used.begin(), used.end());
       std::sort(read.begin(), read.end());
       read.erase(std::unique(read.begin(), read.end()), read.end());

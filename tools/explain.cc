@@ -46,17 +46,6 @@ std::string remark(const Coverage::Filter& filter) {
   return "";
 }
 
-// An expression on one line.
-std::string one_line(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-    if (!space) out += c;
-    if (space && !out.empty() && out.back() != ' ') out += ' ';
-  }
-  return out;
-}
-
 std::string text_of(const Coverage& coverage) {
   std::string out = fmt::format("{:>12} {:>12} {:>12}  {}\n", "seen", "matched", "decided",
                                 "filter");
@@ -65,7 +54,7 @@ std::string text_of(const Coverage& coverage) {
     std::string note = remark(filter);
     fmt::format_to(to, "{:>12} {:>12} {:>12}  {}: {}{}\n", human_count(filter.seen),
                    human_count(filter.matched), human_count(filter.decided),
-                   filter.entry->spec->label, one_line(filter.entry->spec->text),
+                   shown(filter.entry->spec->label), shown(filter.entry->spec->text),
                    note.empty() ? "" : "   <- " + note);
   }
   std::uint64_t kept = 0, dropped = 0, kept_without = 0, dropped_without = 0;
@@ -85,13 +74,13 @@ std::string text_of(const Coverage& coverage) {
 
   for (const Coverage::Filter& filter : coverage.filters()) {
     if (filter.clauses.size() < 2) continue;
-    fmt::format_to(to, "\n{}\n{:>12} {:>12} {:>12}  {}\n", filter.entry->spec->label, "true",
+    fmt::format_to(to, "\n{}\n{:>12} {:>12} {:>12}  {}\n", shown(filter.entry->spec->label), "true",
                    "false", "needed", "clause");
     for (const Coverage::Clause& clause : filter.clauses) {
       std::string note = remark(clause);
       fmt::format_to(to, "{:>12} {:>12} {:>12}  {:{}}{}{}\n", human_count(clause.yes),
                      human_count(clause.no), clause.depth ? human_count(clause.needed) : "", "",
-                     2 * clause.depth, one_line(clause.place.text()),
+                     2 * clause.depth, shown(clause.place.text()),
                      note.empty() ? "" : "   <- " + note);
     }
   }
@@ -104,7 +93,8 @@ std::string json_of(const Coverage& coverage) {
   w.SetIndent(' ', 2);
   auto text = [&](const char* key, std::string_view value) {
     w.Key(key);
-    w.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+    std::string quoted = json_text(value);
+    w.RawValue(quoted.data(), quoted.size(), rapidjson::kStringType);
   };
   auto count = [&](const char* key, std::uint64_t value) {
     w.Key(key);
@@ -188,7 +178,7 @@ Result<std::string> explain(const Options& options, replay::Session& session) {
   DSE_TRY_ASSIGN(Selection selection, Selection::make(options.selection, session));
   DSE_TRY(set_window(options.window, options.paths, session));
   if (!options.event) return explain_all(options, session, selection);
-  return explain_event(*options.event, options.output == "json", session);
+  return explain_event(*options.event, options.output == "json", options.selection.self, session);
 }
 
 int run(const Options& options) {

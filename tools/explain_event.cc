@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "replay/escape.h"
 #include "replay/render.h"
 #include "tools/terminal.h"
 
@@ -89,34 +90,36 @@ std::string reason(const Event& event) {
   return event.batch().point().chain().filters()[verdict.by].spec->label;
 }
 
-std::string explain_text(const Event& event, const std::vector<Asked>& all) {
+std::string explain_text(const Event& event, bool hidden, const std::vector<Asked>& all) {
   std::string out = event.text() + "\n";
   auto to = std::back_inserter(out);
-  fmt::format_to(to, "{}: {}\n", event.verdict().keep ? "kept" : "dropped", reason(event));
+  if (hidden) out += "hidden: it is the recorder's own doing (--self); without that it would be\n";
+  fmt::format_to(to, "{}: {}\n", event.verdict().keep ? "kept" : "dropped", shown(reason(event)));
   for (const Asked& asked : all) {
-    fmt::format_to(to, "\n{}{}{}\n", asked.filter->spec->label,
+    fmt::format_to(to, "\n{}{}{}\n", shown(asked.filter->spec->label),
                    asked.matches ? " matches" : " does not match",
                    asked.reached ? "" : ", and is not asked");
     for (const Clause& clause : asked.clauses) {
       fmt::format_to(to, "  {:<5}  {:{}}{}", clause.value ? "true" : "false", "", 2 * clause.depth,
-                     clause.text);
+                     shown(clause.text));
       if (clause.no_field)
-        fmt::format_to(to, "   <- {} has no {}", event.name(), clause.field);
+        fmt::format_to(to, "   <- {} has no {}", event.name(), shown(clause.field));
       else if (clause.missing)
-        fmt::format_to(to, "   <- {} is missing", clause.field);
+        fmt::format_to(to, "   <- {} is missing", shown(clause.field));
       else if (!clause.field.empty())
-        fmt::format_to(to, "   <- {} is {}", clause.field, clause.field_value);
+        fmt::format_to(to, "   <- {} is {}", shown(clause.field), clause.field_value);
       out += '\n';
     }
   }
   return out;
 }
 
-void explain_json(const Event& event, const std::vector<Asked>& all,
+void explain_json(const Event& event, bool hidden, const std::vector<Asked>& all,
                   rapidjson::PrettyWriter<rapidjson::StringBuffer>& w) {
   auto text = [&](const char* key, std::string_view value) {
     w.Key(key);
-    w.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+    std::string quoted = json_text(value);
+    w.RawValue(quoted.data(), quoted.size(), rapidjson::kStringType);
   };
   auto flag = [&](const char* key, bool value) {
     w.Key(key);
@@ -127,6 +130,7 @@ void explain_json(const Event& event, const std::vector<Asked>& all,
   text("text", event.text());
   text("verdict", event.verdict().keep ? "keep" : "drop");
   text("by", reason(event));
+  flag("hidden", hidden);
   w.Key("filters");
   w.StartArray();
   for (const Asked& asked : all) {
@@ -159,7 +163,25 @@ void explain_json(const Event& event, const std::vector<Asked>& all,
 
 }  // namespace
 
-Result<std::string> explain_event(std::uint64_t number, bool json, replay::Session& session) {
+std::string shown(std::string_view text) {
+  std::string line, out;
+  for (char c : text) {
+    bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    if (!space) line += c;
+    if (space && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  replay::append_own_text(line, out);
+  return out;
+}
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  replay::append_json_string(text, out);
+  return out + "\"";
+}
+
+Result<std::string> explain_event(std::uint64_t number, bool json, bool self,
+                                  replay::Session& session) {
   session.show_dropped(true);
   session.show_self(true);
   std::string out;
@@ -177,10 +199,11 @@ Result<std::string> explain_event(std::uint64_t number, bool json, replay::Sessi
         if (!judged.considered[i] || judged.events.number(i) != number) continue;
         Event event(&judged.events, i);
         DSE_TRY_ASSIGN(auto all, ask_all(event));
+        const bool hidden = !self && event.flag("evt.self").value_or(false);
         if (json)
-          explain_json(event, all, w);
+          explain_json(event, hidden, all, w);
         else
-          out += (out.empty() ? "" : "\n") + explain_text(event, all);
+          out += (out.empty() ? "" : "\n") + explain_text(event, hidden, all);
         found = true;
       }
   }

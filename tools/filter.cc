@@ -10,6 +10,7 @@
 #include "tools/exit_code.h"
 #include "tools/selection.h"
 #include "tools/terminal.h"
+#include "tools/window.h"
 
 namespace dse::tools {
 namespace {
@@ -18,6 +19,7 @@ struct Options {
   std::vector<std::string> paths;
   std::string out;
   SelectionFlags selection;
+  WindowFlags window;
   bool close = false;
   std::vector<std::string> redact;
   int level = 3;
@@ -33,7 +35,8 @@ std::vector<std::pair<std::string, std::string>> describe(const Options& options
                            entry.spec->text);
   }
   std::vector<std::pair<std::string, std::string>> described;
-  if (!filters.empty()) described.emplace_back("filter", std::move(filters));
+  // A filter may name what must not be there.
+  if (!filters.empty() && !options.close) described.emplace_back("filter", std::move(filters));
   if (options.close) described.emplace_back("closed", "yes");
   if (!options.redact.empty())
     described.emplace_back("redact", std::to_string(options.redact.size()));
@@ -51,6 +54,7 @@ struct Pass {
     DSE_TRY_ASSIGN(auto reader, format::CaptureReader::open(options.paths));
     pass.reader = reader.get();
     pass.session = std::make_unique<replay::Session>(std::move(reader));
+    DSE_TRY(set_window(options.window, options.paths, *pass.session));
     SelectionFlags flags = options.selection;
     flags.quiet = flags.quiet || quiet;
     DSE_TRY_ASSIGN(pass.selection, Selection::make(flags, *pass.session));
@@ -68,7 +72,16 @@ bool read_twice(const std::vector<std::string>& paths) {
   return true;
 }
 
-// A capture must not be written into itself.
+bool holds_segments(const std::filesystem::path& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    std::string name = entry.path().filename().string();
+    if (name.ends_with(".dse") || name.ends_with(".dse.open")) return true;
+  }
+  return false;
+}
+
+// A capture must be written neither into itself nor behind another.
 Status check_place(const Options& options) {
   if (options.out == "-") {
     if (stdout_is_terminal())
@@ -76,12 +89,27 @@ Status check_place(const Options& options) {
                    "-w - would write a capture to the terminal; redirect it, or name a file");
     return {};
   }
-  for (const std::string& path : options.paths) {
-    std::error_code error;
-    if (path != "-" && std::filesystem::equivalent(path, options.out, error))
-      return Error(ErrorCode::usage, options.out + " is what is read; write to another place");
-  }
+  std::error_code error;
+  auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
+    return std::filesystem::equivalent(a, b, error) && !error;
+  };
+  const std::filesystem::path parent = std::filesystem::path(options.out).parent_path();
+  for (const std::string& path : options.paths)
+    if (path != "-" && (same(path, options.out) || same(path, parent.empty() ? "." : parent)))
+      return Error(ErrorCode::usage, options.out + " is in what is read; write to another place");
+  if (holds_segments(options.out))
+    return Error(ErrorCode::usage,
+                 options.out + " holds a capture already; write to another place");
   return {};
+}
+
+// Half a result would pass for a capture whose recorder died.
+void remove_unfinished(const std::string& out) {
+  std::error_code error;
+  if (out == "-") return;
+  std::filesystem::remove(out + ".open", error);
+  for (const auto& entry : std::filesystem::directory_iterator(out, error))
+    if (entry.path().extension() == ".open") std::filesystem::remove(entry.path(), error);
 }
 
 Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last) {
@@ -102,8 +130,13 @@ Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last
     return Error(ErrorCode::usage,
                  "--close has to read the capture twice: give files or directories");
   }
+  if (!options.redact.empty() && !read_twice(options.paths))
+    say("note: what is read once hides the names of processes from where they are known on");
   last.session->use_only({});
-  DSE_TRY(filter.run(*last.session, *last.reader));
+  if (auto status = filter.run(*last.session, *last.reader); !status) {
+    remove_unfinished(options.out);
+    return status.error();
+  }
   return filter.account();
 }
 
@@ -135,6 +168,7 @@ Command add_filter(CLI::App& app) {
                    "where to: a directory, a file NAME.dse, or - for stdout")
       ->required();
   options->selection.add_to(*command);
+  options->window.add_to(*command);
   command->add_flag("--close", options->close,
                     "leave out all that the events do not refer to: to share the result");
   command

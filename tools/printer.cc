@@ -10,6 +10,7 @@
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
 #include "tools/exit_code.h"
+#include "tools/explain_event.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -156,7 +157,7 @@ void Printer::print_marked(const replay::Event& event) {
                    : verdict.keep ? "no select"
                                   : "no select matched";
   if (!json_) {
-    fmt::format_to(std::back_inserter(buffer_), "{}  {:<18} ", word, by);
+    fmt::format_to(std::back_inserter(buffer_), "{}  {:<18} ", word, shown(by));
     last_->text->append(event.batch(), event.row(), buffer_);
     return;
   }

@@ -36,10 +36,10 @@ Status Chain::add(std::shared_ptr<const Spec> spec, std::variant<Program, Callab
   return {};
 }
 
-std::vector<std::size_t> Chain::fields() const {
+std::vector<std::size_t> Chain::fields(bool all) const {
   std::vector<std::size_t> fields;
   for (const Filter& filter : filters_)
-    if (const Program* program = filter.program()) program->add_fields(fields);
+    if (const Program* program = filter.program()) program->add_fields(fields, all);
   return fields;
 }
 

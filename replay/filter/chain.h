@@ -57,8 +57,9 @@ class Chain {
   // Selects, then drops, each in the order in which they were added.
   const std::vector<Filter>& filters() const { return filters_; }
 
-  // The fields that expressions read, as places in point.fields().
-  std::vector<std::size_t> fields() const;
+  // The fields that expressions read, as places in point.fields(); with `all` also those of parts that
+  // decide nothing.
+  std::vector<std::size_t> fields(bool all) const;
   // No event passes, whatever it is.
   bool keeps_nothing() const;
   // Whether an event of a block may pass, as far as its header tells.

@@ -225,8 +225,8 @@ void Program::fold(Step& step) const {
   if (all_known) step.constant = !decides;
 }
 
-void Program::add_fields(std::vector<std::size_t>& fields) const {
-  if (constant()) return;
+void Program::add_fields(std::vector<std::size_t>& fields, bool all) const {
+  if (constant() && !all) return;
   for (const Step& step : steps_)
     if (step.leaf && step.leaf->field >= 0 && !step.constant)
       fields.push_back(static_cast<std::size_t>(step.leaf->field));

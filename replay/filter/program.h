@@ -59,8 +59,9 @@ class Program {
   // Nothing: it depends on the event.
   std::optional<bool> constant() const { return steps_.back().constant; }
 
-  // Appends the places of the fields that it reads, as in point.fields().
-  void add_fields(std::vector<std::size_t>& fields) const;
+  // Appends the places of the fields that run() reads, as in point.fields(); with `all` those of
+  // run_parts().
+  void add_fields(std::vector<std::size_t>& fields, bool all) const;
 
   Possible possible(const Bounds& bounds) const;
 

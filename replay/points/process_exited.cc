@@ -18,6 +18,7 @@ class ProcessExited final : public ObservationPoint {
                          "  after {proc.duration}((  {proc.cmdline}))") {}
 
   format::KindSet kinds() const override { return format::kind_bit(DSE_PROCESS_EXIT); }
+  bool remembers() const override { return true; }
   void reset() override { recent_.fill({}); }
 
   Status process(const format::Batch& batch, const State&, EventBatch& out) override {
