@@ -64,7 +64,7 @@ class Parser {
     if (source_->text.size() > kMaxText)
       return Error(ErrorCode::usage,
                    fmt::format("{}: an expression of more than 1 MiB", source_->name));
-    DSE_TRY(advance());
+    DSE_TRY(advance_to_field());
     if (token_.kind == Token::Kind::end) return wrong("the expression is empty");
     DSE_TRY_ASSIGN(Node node, any(depth));
     if (token_.is(")")) return wrong("there is no '(' for this");
@@ -338,7 +338,7 @@ class Parser {
   std::vector<std::string>& open_;  // macros that are being read
   std::size_t position_ = 0;
   std::size_t previous_end_ = 0;
-  bool field_next_ = true;  // of the next word: it may be a field
+  bool field_next_ = false;  // of the next word: it may be a field
   Token token_;
 };
 

@@ -180,6 +180,14 @@ TEST(filter, patterns_see_bytes) {
   EXPECT_FALSE(holds("proc.args[2] icontains \"\\xdf\""));
 }
 
+TEST(filter, brackets_belong_to_a_value_as_they_are) {
+  // Only the index of a field may hold what would end a word.
+  EXPECT_TRUE(holds("proc.name = x[ or proc.args[0] = -c"));
+  EXPECT_TRUE(holds("proc.name glob [a-c]ash and proc.name glob [b]ash"));
+  EXPECT_NE(error_of("proc.name glob [!a]ash"), "");
+  EXPECT_NE(error_of("proc.pid = 1 and proc.name glob [!a]ash"), "");
+}
+
 TEST(filter, dots_in_a_text_are_dots) {
   EXPECT_FALSE(holds("proc.filename in (/usr/../usr, a..b)"));
   EXPECT_TRUE(holds("proc.filename != /usr/bin/.."));
