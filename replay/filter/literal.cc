@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -36,6 +37,39 @@ constexpr Unit kSizes[] = {{"B", 1},
                            {"T", kKi* kKi* kKi* kKi},
                            {"TiB", kKi* kKi* kKi* kKi},
                            {"TB", kKilo* kKilo* kKilo* kKilo}};
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr Unit kDurations[] = {
+    {"ns", 1},           {"us", 1000},          {"ms", 1'000'000},     {"s", kSecond},
+    {"m", 60 * kSecond}, {"min", 60 * kSecond}, {"h", 3600 * kSecond}, {"d", 86400 * kSecond}};
+
+// "1.5GiB" in bytes, "1.5ms" in ns, rounded down; nothing for anything else, and for what a signed number
+// cannot hold.
+Number parse_with_unit(std::string_view text, std::span<const Unit> units) {
+  std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  auto unit = std::find_if(units.begin(), units.end(),
+                           [&](const Unit& one) { return one.name == text.substr(digits); });
+  if (unit == units.end()) return {};
+  std::string_view number = text.substr(0, digits);
+  std::size_t point = std::min(number.find('.'), number.size());
+  std::uint64_t whole = 0;
+  auto [end, error] = std::from_chars(number.data(), number.data() + point, whole);
+  if (error != std::errc() || end != number.data() + point) return {};
+  unsigned __int128 total = static_cast<unsigned __int128>(whole) * unit->factor;
+  if (point < number.size()) {
+    std::string_view digits_after = number.substr(point + 1);
+    std::uint64_t fraction = 0, scale = 1;
+    auto [stop, wrong] = std::from_chars(digits_after.data(),
+                                         digits_after.data() + digits_after.size(), fraction);
+    if (wrong != std::errc() || stop != digits_after.data() + digits_after.size() ||
+        digits_after.size() > 9)
+      return {};
+    for (std::size_t i = 0; i < digits_after.size(); ++i) scale *= 10;
+    total += static_cast<unsigned __int128>(fraction) * unit->factor / scale;
+  }
+  if (total > std::numeric_limits<std::int64_t>::max()) return {};
+  return static_cast<std::uint64_t>(total);
+}
 
 // Decimal, 0x…, 0o…, with a sign for signed ones. Two's complement, as columns have it.
 Number parse_integer(std::string_view text, bool is_signed) {
@@ -68,7 +102,7 @@ Result<Key> number_key(const Field& field, const Value& value) {
                     fmt::format("'{}' is not {}; {} takes {}", text, what, field.name, example));
   };
   if (field.unit == "ns" || field.unit == "us") {
-    auto ns = parse_duration(text);
+    auto ns = parse_with_unit(text, kDurations);
     std::uint64_t unit = field.unit == "us" ? 1000 : 1;
     if (!ns) return wrong("a duration", "a number of " + field.unit + ", or 1.5ms, 10s, 5min");
     if (*ns % unit != 0)
@@ -77,7 +111,7 @@ Result<Key> number_key(const Field& field, const Value& value) {
     return key_of(field.type, *ns / unit);
   }
   if (field.unit == "bytes") {
-    if (auto size = parse_size(text); size && *size <= INT64_MAX) return key_of(field.type, *size);
+    if (auto size = parse_with_unit(text, kSizes)) return key_of(field.type, *size);
     return wrong("a size", "a number of bytes, or 10KiB, 1.5MB");
   }
   bool digits = !text.empty() && text.find_first_not_of("-0123456789") == std::string::npos;
@@ -196,30 +230,8 @@ std::string signal_of(std::string_view name) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
-  std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-  auto unit = std::find_if(std::begin(kSizes), std::end(kSizes), [&](const Unit& one) {
-    return one.name == text.substr(digits) || digits == text.size();
-  });
-  if (unit == std::end(kSizes)) return {};
-  std::string_view number = text.substr(0, digits);
-  std::size_t point = std::min(number.find('.'), number.size());
-  std::uint64_t whole = 0;
-  auto [end, error] = std::from_chars(number.data(), number.data() + point, whole);
-  if (error != std::errc() || end != number.data() + point) return {};
-  unsigned __int128 total = static_cast<unsigned __int128>(whole) * unit->factor;
-  if (point < number.size()) {
-    std::string_view digits_after = number.substr(point + 1);
-    std::uint64_t fraction = 0, scale = 1;
-    auto [stop, wrong] = std::from_chars(digits_after.data(),
-                                         digits_after.data() + digits_after.size(), fraction);
-    if (wrong != std::errc() || stop != digits_after.data() + digits_after.size() ||
-        digits_after.size() > 9)
-      return {};
-    for (std::size_t i = 0; i < digits_after.size(); ++i) scale *= 10;
-    total += static_cast<unsigned __int128>(fraction) * unit->factor / scale;
-  }
-  if (total > std::numeric_limits<std::uint64_t>::max()) return {};
-  return static_cast<std::uint64_t>(total);
+  if (auto bytes = parse_integer(text, false)) return bytes;
+  return parse_with_unit(text, kSizes);
 }
 
 std::vector<Range> sorted_ranges(std::vector<Range> ranges) {

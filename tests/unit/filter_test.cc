@@ -127,6 +127,15 @@ TEST(filter, sizes_and_durations) {
     EXPECT_TRUE(holds(socket, test)) << test;
 }
 
+TEST(filter, durations_are_exact) {
+  // A double has no such numbers.
+  EXPECT_EQ(error_of("proc.duration in (9007199254740993ns..9007199254740993)"), "");
+  EXPECT_EQ(error_of("proc.duration in (9007199254740993..9007199254740993ns)"), "");
+  EXPECT_EQ(error_of("sock.srtt = 144.3446d"), "");
+  // A number without a unit is one of the field's own, which has no halves.
+  EXPECT_NE(error_of("proc.duration > 1.5"), "");
+}
+
 TEST(filter, times_are_real_times) {
   // The first record of a script, a microsecond after the boot time for which the capture has a time.
   for (const char* test :
