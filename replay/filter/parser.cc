@@ -173,19 +173,19 @@ class Parser {
   template <typename Operand>
   Result<Node> sequence(Node::Kind kind, std::string_view keyword, std::string_view symbol,
                         Operand operand) {
+    const std::size_t begin = token_.begin;  // that of the first part may be in a macro
     DSE_TRY_ASSIGN(Node first, operand());
     if (!token_.is(keyword) && !token_.is(symbol)) return first;
     DSE_TRY(count_node());
     Node node;
     node.kind = kind;
-    node.place = first.place;
     node.children.push_back(std::move(first));
     while (token_.is(keyword) || token_.is(symbol)) {
       DSE_TRY(advance_to_field());
       DSE_TRY_ASSIGN(Node next, operand());
       node.children.push_back(std::move(next));
     }
-    node.place = place(node.place.begin, previous_end_);
+    node.place = place(begin, previous_end_);
     return node;
   }
 
