@@ -290,10 +290,11 @@ Result<std::string> text_value(const Field& field, const Value& value) {
   const std::string& text = value.text;
   if (field.meaning == Meaning::signal) {
     if (std::string name = signal_of(text); !name.empty()) return name;
+    const std::string full = text.starts_with("SIG") ? text : "SIG" + text;
     // A number is another signal elsewhere.
     std::string_view more = all_digits(text) ? "; signals go by name, numbers by sig.num" : "";
     return error_at(value.place, fmt::format("unknown signal '{}'{}{}", text, more,
-                                             did_you_mean(text, known_names(field))));
+                                             did_you_mean(full, known_names(field))));
   }
   std::vector<std::string> known = known_names(field);
   if (known.empty() || std::find(known.begin(), known.end(), text) != known.end()) return text;

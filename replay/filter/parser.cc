@@ -258,7 +258,7 @@ class Parser {
   }
 
   Result<Node> test() {
-    if (token_.kind != Token::Kind::word) return wrong(expected("a field, such as proc.name"));
+    if (token_.kind != Token::Kind::word) return wrong(expected("a field (proc.name, …)"));
     DSE_TRY(count_node());
     Node node;
     node.test.field = token_.text;
@@ -302,7 +302,9 @@ class Parser {
 
   Result<Value> value() {
     if (token_.kind != Token::Kind::word && token_.kind != Token::Kind::quoted)
-      return wrong(expected("a value; one with such characters goes in quotes"));
+      return wrong(token_.kind == Token::Kind::end
+                       ? "a value is missing"
+                       : "here should be a value; one with such characters goes in quotes");
     Value value{token_.text, token_.kind == Token::Kind::quoted, here()};
     DSE_TRY(advance());
     return value;
