@@ -27,6 +27,14 @@ std::string shown(std::string_view text) {
   return out;
 }
 
+// A message quotes what it is about, which may be anything and of any length.
+std::string shown_message(std::string_view message) {
+  constexpr std::size_t kMaxMessage = 600;
+  if (message.size() <= kMaxMessage) return shown(message);
+  return shown(message.substr(0, kMaxMessage / 2)) + "…" +
+         shown(message.substr(message.size() - kMaxMessage / 2));
+}
+
 }  // namespace
 
 std::string show_place(const Place& place, std::string_view message) {
@@ -48,8 +56,9 @@ std::string show_place(const Place& place, std::string_view message) {
     line = fmt::format(
         ", line {}",
         1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
-  return fmt::format("{}{}: {}\n  {}{}{}{}{}\n  {:>{}}{:~>{}}", place.source->name, line, message,
-                     cut_left, before, marked, shown(text.substr(end, to - end)), cut_right, "^",
+  return fmt::format("{}{}: {}\n  {}{}{}{}{}\n  {:>{}}{:~>{}}", shown(place.source->name), line,
+                     shown_message(message), cut_left, before, marked,
+                     shown(text.substr(end, to - end)), cut_right, "^",
                      columns(cut_left) + columns(before) + 1, "", width - 1);
 }
 

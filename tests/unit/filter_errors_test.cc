@@ -132,6 +132,19 @@ TEST(filter_errors, name_the_line_of_a_long_text) {
             "proc.exe?\n  and proc.nmae exists\n      ^~~~~~~~~");
 }
 
+TEST(filter_errors, steer_no_terminal_and_stay_short) {
+  for (std::string text :
+       {"proc.pid = '\x1b[2J'", "proc.\x1b[2J = 1", "\x9b = 1", "sig.name = 'a\nb'", "@\x1b"}) {
+    std::string message = error_of(text);
+    EXPECT_NE(message, "");
+    EXPECT_EQ(message.find('\x1b'), message.npos) << text;
+    EXPECT_EQ(message.find('\x9b'), message.npos) << text;
+    EXPECT_LE(std::count(message.begin(), message.end(), '\n'), 2) << text;
+  }
+  for (const char* before : {"proc.pid = ", "", "@", "proc.name regex (", "sock.lip = "})
+    EXPECT_LT(error_of(before + std::string(500'000, 'x')).size(), 2000u) << before;
+}
+
 TEST(filter_errors, of_macros_are_shown_in_them) {
   Macros macros{{"web", "proc.pid = 1 or\n proc.nmae = 1"},
                 {"a", "@b or proc.pid = 2"},
