@@ -51,7 +51,7 @@ struct Token {
 
 // Limits that all macros of an expression share.
 struct Budget {
-  std::size_t nodes = 0, items = 0;
+  std::size_t text = 0, nodes = 0, items = 0;
 };
 
 class Parser {
@@ -61,7 +61,8 @@ class Parser {
       : source_(std::move(source)), macros_(macros), budget_(budget), open_(open_macros) {}
 
   Result<Node> whole(unsigned depth) {
-    if (source_->text.size() > kMaxText)
+    budget_.text += source_->text.size();
+    if (budget_.text > kMaxText)
       return Error(ErrorCode::usage,
                    fmt::format("{}: an expression of more than 1 MiB", source_->name));
     DSE_TRY(advance_to_field());

@@ -192,4 +192,18 @@ TEST(filter_errors, depth_is_limited) {
   EXPECT_NE(error_of("@m299", chain), "");
 }
 
+TEST(filter_errors, macros_that_grow_exponentially_are_refused_at_once) {
+  Macros macros{{"m0", "proc.pid = 1"}, {"long", "proc.pid = 1 #" + repeated("x", 500'000)}};
+  for (int i = 1; i < 64; ++i) {
+    std::string former = "@m" + std::to_string(i - 1);
+    macros["m" + std::to_string(i)] = former + " or " + former;
+  }
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_NE(error_of("@m63", macros), "");
+  // Each use of a macro counts with the whole of its text.
+  EXPECT_EQ(error_of("@long and @long", macros), "");
+  EXPECT_NE(error_of("@long" + repeated(" or @long", 5'000), macros), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
 }  // namespace
