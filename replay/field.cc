@@ -143,9 +143,13 @@ std::string_view find_element(std::string_view list, std::string_view index) {
 std::vector<std::string> similar_names(std::string_view name,
                                        const std::vector<std::string>& known) {
   std::vector<std::pair<std::size_t, std::string>> near;
+  const std::size_t most = std::max<std::size_t>(2, name.size() / 3);
   for (const std::string& candidate : known) {
+    // It is at least the difference in length; a name may be a megabyte.
+    if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) > most)
+      continue;
     std::size_t d = distance(name, candidate);
-    if (d <= std::max<std::size_t>(2, name.size() / 3)) near.emplace_back(d, candidate);
+    if (d <= most) near.emplace_back(d, candidate);
   }
   std::sort(near.begin(), near.end());
   std::vector<std::string> out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 
@@ -192,7 +193,7 @@ std::vector<std::string> numbered_names(unsigned from, unsigned count, auto name
 }
 
 // All names that a field can have, by its meaning; empty: anything goes.
-std::vector<std::string> known_names(const Field& field) {
+std::vector<std::string> make_known_names(const Field& field) {
   switch (field.meaning) {
     case Meaning::signal: {
       std::vector<std::string> names;
@@ -218,6 +219,22 @@ std::vector<std::string> known_names(const Field& field) {
     }
     default: return field.values;
   }
+}
+
+// Lists have many values, and there are many lists.
+const std::vector<std::string>& known_names(const Field& field) {
+  static const auto kByMeaning = [] {
+    std::map<Meaning, std::vector<std::string>> names;
+    for (Meaning meaning :
+         {Meaning::signal, Meaning::tcp_state, Meaning::capability, Meaning::errno_code}) {
+      Field of;
+      of.meaning = meaning;
+      names[meaning] = make_known_names(of);
+    }
+    return names;
+  }();
+  auto found = kByMeaning.find(field.meaning);
+  return found == kByMeaning.end() ? field.values : found->second;
 }
 
 // The name under which the column has a signal; empty: there is no such.
@@ -296,7 +313,7 @@ Result<std::string> text_value(const Field& field, const Value& value) {
     return error_at(value.place, fmt::format("unknown signal '{}'{}{}", text, more,
                                              did_you_mean(full, known_names(field))));
   }
-  std::vector<std::string> known = known_names(field);
+  const std::vector<std::string>& known = known_names(field);
   if (known.empty() || std::find(known.begin(), known.end(), text) != known.end()) return text;
   // What has no name is shown by its number.
   bool numbered = field.values.empty() || field.name == "sock.proto" || field.name == "sock.family";

@@ -192,6 +192,14 @@ TEST(filter_errors, depth_is_limited) {
   EXPECT_NE(error_of("@m299", chain), "");
 }
 
+TEST(filter_errors, size_is_limited) {
+  EXPECT_EQ(error_of("proc.pid = 1" + repeated(" or proc.pid = 1", 9'000)), "");
+  EXPECT_NE(error_of("proc.pid = 1" + repeated(" or proc.pid = 1", 11'000)), "");
+  EXPECT_EQ(error_of("proc.ret in (ENOENT" + repeated(",EPERM", 90'000) + ")"), "");
+  EXPECT_NE(error_of("proc.pid in (1" + repeated(",1", 100'001) + ")"), "");
+  EXPECT_NE(error_of("proc.pid = 1 #" + repeated("x", std::size_t{1} << 20)), "");
+}
+
 TEST(filter_errors, macros_that_grow_exponentially_are_refused_at_once) {
   Macros macros{{"m0", "proc.pid = 1"}, {"long", "proc.pid = 1 #" + repeated("x", 500'000)}};
   for (int i = 1; i < 64; ++i) {
