@@ -17,9 +17,10 @@
 //
 // NAME is letters, digits, "_" and "-". INDEX is anything up to the bracket that ends it. WORD is
 // anything without white space and ( ) , ' " = ! < > & |. In quotes, \\ \' \" \n \t \r \0 and \xNN (a
-// byte) stand for what they do in C; any other backslash stays, so that regex "\d+" is right. White
-// space separates; "#" where a word could begin starts a comment up to the end of the line. Keywords
-// are in lower case, and a word is a keyword only where the grammar has one: proc.name = and is right.
+// byte) stand for what they do in C; any other backslash stays, so that regex "\d+" is right. A range
+// is one WORD (1..5), or its dots are a WORD of their own; in a text, dots are dots. White space
+// separates; "#" where a word could begin starts a comment up to the end of the line. Keywords are in
+// lower case, and a word is a keyword only where the grammar has one: proc.name = and is right.
 #pragma once
 
 #include <map>
@@ -31,7 +32,7 @@
 
 namespace dse::replay::filter {
 
-// What bounds an expression, its macros included.
+// What bounds an expression, its macros included, each time that they are used.
 inline constexpr std::size_t kMaxText = std::size_t{1} << 20;  // bytes
 inline constexpr std::size_t kMaxNodes = 10'000;
 inline constexpr std::size_t kMaxItems = 100'000;
