@@ -93,6 +93,20 @@ TEST_F(fuzz_corpus, headers) {
   }
 }
 
+TEST_F(fuzz_corpus, filters) {
+  for (const std::string& seed : filter_seeds()) EXPECT_TRUE(fuzz_filter(seed)) << seed;
+  std::mt19937_64 random(5);
+  int right = 0;
+  const int mutations = kSanitized ? 2500 : 10'000;
+  for (int i = 0; i < mutations; ++i) {
+    std::string text = filter_seeds()[random() % filter_seeds().size()];
+    if (fuzz_filter(mutate_filter(std::move(text), random))) ++right;
+  }
+  // Else the mutations would not get past the parser.
+  EXPECT_GT(right, mutations / 10);
+  EXPECT_LT(right, mutations);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {

@@ -1,11 +1,12 @@
 // What is fuzzed: functions that take any bytes and must neither crash nor run out of bounds. libFuzzer
-// calls them (replay_fuzzer.cc, header_fuzzer.cc), and so does corpus_test.cc as an ordinary test.
+// calls them (replay_fuzzer.cc, header_fuzzer.cc, filter_fuzzer.cc), and so does corpus_test.cc as an ordinary test.
 #pragma once
 
 #include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // Reads `bytes` as a capture in every way there is: events as JSON and text from a file and from a
 // pipe, raw records, and what `dse info` asks for. Gives how many events there were.
@@ -13,6 +14,16 @@ std::size_t fuzz_replay(std::string_view bytes);
 
 // Reads `bytes` as the content of an entry header; what it accepts must encode to the same meaning.
 void fuzz_header(std::string_view bytes);
+
+// Reads `bytes` as a filter expression, with some macros, and compiles it for every observation point; what
+// is wrong must be said. Gives whether it is right for all of them.
+bool fuzz_filter(std::string_view bytes);
+
+// Expressions that are right, of all that the language has: seeds for the above.
+const std::vector<std::string>& filter_seeds();
+
+// Changes an expression at random: bytes, parts of other seeds, words.
+std::string mutate_filter(std::string expression, std::mt19937_64& random);
 
 // Changes a capture at random where random bytes would not get past the checksums: takes an entry
 // apart, changes words of its message or members of its header, and puts all together with sizes,
