@@ -178,8 +178,6 @@ Status CaptureFilter::end_capture(bool goes_on, bool cut) {
     end.losses.push_back({0, "gaps in what was recorded", lost_});
   }
   if (cut) end.losses.push_back({0, "or more, where what was filtered is cut or damaged", 1});
-  if (unknown_) end.losses.push_back({0, "left out: nobody can tell what they show", unknown_});
-  unknown_ = 0;
   end.reason = "filtered";
   end.last = !goes_on;
   for (format::StreamPosition& stream : end.streams)
@@ -301,7 +299,6 @@ Status CaptureFilter::take_records(const format::Batch& batch, std::vector<Shown
     ++account_.read;
     if (order[at] == 0) {  // it has no part in the sequence numbers
       ++account_.unknown;
-      ++unknown_;
       return {};
     }
     dse_header header;

@@ -123,7 +123,6 @@ class CaptureFilter {
   format::Rows rows_;
   format::StreamTable streams_;
   Streams left_out_;
-  std::uint64_t unknown_ = 0;  // of the capture at hand
   Account account_;
 };
 

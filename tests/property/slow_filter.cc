@@ -1,6 +1,7 @@
 #include "tests/property/slow_filter.h"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 namespace slow {
@@ -152,12 +153,18 @@ class Parser {
         case 'r': value.text += '\r'; break;
         case '0': value.text += '\0'; break;
         case 'x': {
+          if (!std::isxdigit(static_cast<unsigned char>(peek())) ||
+              !std::isxdigit(static_cast<unsigned char>(peek(1)))) {
+            value.text += "\\x";
+            break;
+          }
           int high = hex(peek()), low = hex(peek(1));
           value.text += static_cast<char>(high * 16 + low);
           at_ += 2;
           break;
         }
-        default: throw Refused();
+        // Regular expressions have escapes of their own, which stay.
+        default: value.text += '\\'; --at_;
       }
     }
   }

@@ -44,6 +44,9 @@ TEST(filter, quotes_and_escapes) {
   EXPECT_TRUE(holds(R"(proc.name = "\x62\x61s\x68")"));
   EXPECT_TRUE(holds(R"(proc.args[2] = "\xff\n")"));
   EXPECT_FALSE(holds(R"(proc.name in ('\\\'\"\n\t\r\0', ''))"));
+  // What is no escape here may be one of a regular expression.
+  EXPECT_TRUE(holds(R"(proc.name regex "\w\x{61}.\w")"));
+  EXPECT_TRUE(holds(R"(proc.name regex '\Qbash\E')"));
   // Out of quotes, a backslash is one.
   EXPECT_FALSE(holds(R"(proc.name = \x62ash)"));
 }
