@@ -51,5 +51,12 @@ std::vector<EventId> events_of(dse::replay::Session& session);
 std::string difference(const Capture& capture, const std::string& what,
                        const std::vector<EventId>& slow, const std::vector<EventId>& fast);
 
+// How many to try where each takes longer, so that a test stays one of minutes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t affordable(std::size_t count) { return count / 5; }
+#else
+constexpr std::size_t affordable(std::size_t count) { return count; }
+#endif
+
 // Where random expressions begin: DSE_TEST_SEED, or always the same.
 std::uint64_t first_seed();

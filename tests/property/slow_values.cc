@@ -206,8 +206,8 @@ std::optional<bool> in_network(const Address& have, const Item& item) {
 // As the column has it; nothing: it can never be that.
 std::optional<std::string> text_value(const Field& field, const std::string& text, Arch arch) {
   using namespace dse::replay;
-  auto named = [&](auto&& name, unsigned count) -> std::optional<std::string> {
-    for (unsigned i = 0; i < count; ++i)
+  auto named = [&](auto&& name, int count) -> std::optional<std::string> {
+    for (int i = 0; i < count; ++i)
       if (!name(i).empty() && name(i) == text) return text;
     return {};
   };
@@ -220,8 +220,10 @@ std::optional<std::string> text_value(const Field& field, const std::string& tex
         if (signal_number(other, text)) return text;
       if (text.starts_with("SIG") && is_digits(text.substr(3))) return text;
       return {};
-    case Meaning::tcp_state: return named(tcp_state_name, 64);
-    case Meaning::capability: return named(capability_name, 64);
+    case Meaning::tcp_state:
+      return named([](int n) { return tcp_state_name(static_cast<unsigned>(n)); }, 64);
+    case Meaning::capability:
+      return named([](int n) { return capability_name(static_cast<unsigned>(n)); }, 64);
     case Meaning::errno_code:
       for (Arch other : kArchs)
         if (auto found = named([&](int n) { return errno_name(other, n); }, 4096)) return found;
