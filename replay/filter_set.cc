@@ -9,6 +9,18 @@
 #include "replay/points/points.h"
 
 namespace dse::replay {
+namespace {
+
+// Of all filters, their macros included: what bounds the memory that they take.
+constexpr std::size_t kMaxParts = 50'000;
+
+std::size_t count_parts(const filter::Node& node) {
+  std::size_t parts = 1;
+  for (const filter::Node& child : node.children) parts += count_parts(child);
+  return parts;
+}
+
+}  // namespace
 
 FilterSet::FilterSet(const std::vector<std::unique_ptr<ObservationPoint>>& points) {
   for (const auto& point : points) points_.push_back(point.get());
@@ -16,6 +28,9 @@ FilterSet::FilterSet(const std::vector<std::unique_ptr<ObservationPoint>>& point
 
 Status FilterSet::add(const FilterRule& rule, const filter::Macros& macros) {
   DSE_TRY_ASSIGN(filter::Node node, filter::parse(rule.source, rule.expression, macros));
+  if ((parts_ += count_parts(node)) > kMaxParts)
+    return Error(ErrorCode::usage, fmt::format("{}: all filters together have more than {} parts",
+                                               rule.source, kMaxParts));
   const bool select = rule.action == filter::Action::select;
   std::string label = fmt::format("{} {}", select ? "select" : "drop",
                                   ++(select ? selects_ : drops_));

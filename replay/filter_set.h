@@ -35,6 +35,7 @@ class FilterSet {
   std::vector<ObservationPoint*> points_;
   std::vector<Entry> entries_;
   unsigned selects_ = 0, drops_ = 0;
+  std::size_t parts_ = 0;
 };
 
 }  // namespace dse::replay

@@ -1,6 +1,8 @@
 #include "replay/profile.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -19,20 +21,42 @@ namespace {
 
 constexpr std::size_t kMaxText = std::size_t{1} << 20;
 
-// What an option of [record] takes.
+// What an option of [record] takes: numbers and bytes from `least` to `most`.
 enum class Takes { size, duration, number, texts, flag };
 struct RecordKey {
   std::string_view name;
   Takes takes;
+  std::int64_t least = 0, most = INT64_MAX;
 };
 constexpr RecordKey kRecordKeys[] = {
-    {"buffer", Takes::size},       {"max-args", Takes::size},
-    {"env", Takes::texts},         {"redact", Takes::texts},
-    {"failed-execs", Takes::flag}, {"container-metadata", Takes::flag},
-    {"flush", Takes::duration},    {"level", Takes::number},
-    {"segment-size", Takes::size}, {"segment-time", Takes::duration},
-    {"keep", Takes::number},
+    {"buffer", Takes::size, 4096, std::int64_t{1} << 30},
+    {"max-args", Takes::size, 0, std::int64_t{1} << 20},
+    {"env", Takes::texts},
+    {"redact", Takes::texts},
+    {"failed-execs", Takes::flag},
+    {"container-metadata", Takes::flag},
+    {"flush", Takes::duration},
+    {"level", Takes::number, -7, 19},
+    {"segment-size", Takes::size, 1},
+    {"segment-time", Takes::duration},
+    {"keep", Takes::number, 0, UINT32_MAX},
 };
+
+// Keys with so many parts that reading them would need a stack without end.
+bool has_deep_keys(std::string_view text) {
+  constexpr int kMost = 256;
+  int dots = 0;
+  for (char c : text) {
+    bool of_key = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '"' || c == '\'' || c == ' ' || c == '\t';
+    if (c == '.')
+      ++dots;
+    else if (!of_key)
+      dots = 0;
+    if (dots > kMost) return true;
+  }
+  return false;
+}
 
 class Reader {
  public:
@@ -179,15 +203,24 @@ class Reader {
     std::vector<std::string> values;
     switch (key.takes) {
       case Takes::number:
-        if (!integer) return takes("a number");
-        break;
-      case Takes::size:
-        if (!(integer && integer->get() >= 0) && !(string && filter::parse_size(string->get())))
-          return takes("a size: 4194304, or \"4MiB\"");
-        break;
+      case Takes::size: {
+        std::optional<std::int64_t> number;
+        if (integer) number = integer->get();
+        if (auto size = string && key.takes == Takes::size ? filter::parse_size(string->get())
+                                                           : std::nullopt)
+          number = static_cast<std::int64_t>(std::min<std::uint64_t>(*size, INT64_MAX));
+        if (!number)
+          return takes(key.takes == Takes::size ? "a size: 4194304, or \"4MiB\"" : "a number");
+        if (*number < key.least || *number > key.most)
+          return takes(fmt::format("{} to {}", key.least, key.most));
+        if (key.name == "buffer" && !std::has_single_bit(static_cast<std::uint64_t>(*number)))
+          return takes("a power of two");
+        return std::vector<std::string>{std::to_string(*number)};
+      }
       case Takes::duration:
-        if (!string || !parse_duration(string->get())) return takes("a duration: \"10s\", \"1h\"");
-        break;
+        if (!string || parse_duration(string->get()).value_or(0) == 0)
+          return takes("a duration: \"10s\", \"1h\"");
+        return std::vector<std::string>{string->get()};
       case Takes::flag:
         if (!node.is_boolean()) return takes("true or false");
         return std::vector<std::string>{node.as_boolean()->get() ? "true" : "false"};
@@ -199,7 +232,6 @@ class Reader {
         }
         return values;
     }
-    values.push_back(integer ? std::to_string(integer->get()) : string->get());
     return values;
   }
 
@@ -232,6 +264,9 @@ std::string text_to_record(const Profile& profile) {
 Result<Profile> parse_profile(std::string name, std::string text) {
   if (text.size() > kMaxText)
     return Error(ErrorCode::usage, name + ": a profile of more than 1 MiB");
+  if (has_deep_keys(text))
+    return Error(ErrorCode::usage,
+                 name + ": not TOML that is any use: a key of more than 256 parts");
   Profile profile = empty_profile();
   profile.name = std::move(name);
   profile.text = std::move(text);

@@ -14,6 +14,9 @@ namespace {
 
 using Kind = Node::Kind;
 
+// Notes are a courtesy: where there is too much to compare, some are not made.
+constexpr std::size_t kMaxPairs = 20'000, kMaxSteps = 2'000;
+
 // A test as a set of values of its field, as far as it is one.
 struct Values {
   std::string field;
@@ -30,19 +33,22 @@ std::vector<std::string> intersection(const std::vector<std::string>& a,
 
 std::vector<Range> intersection(const std::vector<Range>& a, const std::vector<Range>& b) {
   std::vector<Range> both;
-  for (const Range& x : a)
-    for (const Range& y : b)
-      if (x.low <= y.high && y.low <= x.high)
-        both.push_back({std::max(x.low, y.low), std::min(x.high, y.high)});
+  for (auto x = a.begin(), y = b.begin(); x != a.end() && y != b.end();) {
+    if (x->low <= y->high && y->low <= x->high)
+      both.push_back({std::max(x->low, y->low), std::min(x->high, y->high)});
+    ++(x->high < y->high ? x : y);
+  }
   return both;
 }
 
+// All of these are ascending and do not overlap.
 bool within(const std::vector<Range>& inner, const std::vector<Range>& outer) {
-  return std::all_of(inner.begin(), inner.end(), [&](const Range& range) {
-    return std::any_of(outer.begin(), outer.end(), [&](const Range& of) {
-      return of.low <= range.low && range.high <= of.high;
-    });
-  });
+  auto of = outer.begin();
+  for (const Range& range : inner) {
+    while (of != outer.end() && of->high < range.high) ++of;
+    if (of == outer.end() || of->low > range.low) return false;
+  }
+  return true;
 }
 
 // One filter at one point: its parts, with the last one as the whole.
@@ -92,18 +98,21 @@ bool contradictory(const View& view, std::size_t place) {
   return false;
 }
 
-// Whether `a` can only be true where `b` is, as far as it is easy to see.
-bool implies(const View& a, std::size_t i, const View& b, std::size_t j) {
+// Whether `a` can only be true where `b` is, as far as it is easy to see: within `steps`, which are
+// counted down. There may be more ways to see it than can be tried.
+bool implies(const View& a, std::size_t i, const View& b, std::size_t j, std::size_t& steps) {
+  if (steps == 0) return false;
+  --steps;
   const Program::Part &x = a.part(i), &y = b.part(j);
-  auto a_implies = [&](std::size_t child) { return implies(a, i, b, child); };
-  auto implies_b = [&](std::size_t child) { return implies(a, child, b, j); };
+  auto a_implies = [&](std::size_t child) { return implies(a, i, b, child, steps); };
+  auto implies_b = [&](std::size_t child) { return implies(a, child, b, j, steps); };
   if (y.kind == Kind::all) return std::all_of(y.children.begin(), y.children.end(), a_implies);
   if (x.kind == Kind::any) return std::all_of(x.children.begin(), x.children.end(), implies_b);
   if (y.kind == Kind::any && std::any_of(y.children.begin(), y.children.end(), a_implies))
     return true;
   if (x.kind == Kind::all) return std::any_of(x.children.begin(), x.children.end(), implies_b);
   if (x.kind == Kind::negation && y.kind == Kind::negation)
-    return implies(b, y.children[0], a, x.children[0]);
+    return implies(b, y.children[0], a, x.children[0], steps);
   if (x.kind != Kind::test || y.kind != Kind::test) return false;
   auto mine = a.values(i), others = b.values(j);
   if (mine && others && mine->field == others->field) {
@@ -158,16 +167,19 @@ class Linter {
   }
 
   // `negated`: the place of the "not" that it stands under. `asked`: fields that are known to exist.
-  void check_missing(const Node& node, bool negated, std::vector<std::string> asked) {
+  void check_missing(const Node& node, bool negated, const std::vector<std::string>& asked) {
     if (node.kind == Kind::negation) return check_missing(node.children[0], !negated, asked);
-    if (node.kind == Kind::all && !negated)
+    if (node.kind == Kind::all && !negated) {
+      std::vector<std::string> more = asked;
       for (const Node& child : node.children)
         if (child.kind == Kind::test && child.test.op != Operator::not_equal)
-          asked.push_back(child.test.field);
+          more.push_back(child.test.field);
+      for (const Node& child : node.children) check_missing(child, negated, more);
+      return;
+    }
     for (const Node& child : node.children) check_missing(child, negated, asked);
     if (node.kind != Kind::test || node.test.op == Operator::exists) return;
     const std::string& field = node.test.field;
-    if (std::find(asked.begin(), asked.end(), field) != asked.end() && !negated) return;
     const bool differs = node.test.op == Operator::not_equal;
     // Under "not", "x = 1" becomes true where x is missing; above, "x != 1" is false there.
     if (negated == differs) return;
@@ -239,18 +251,25 @@ std::vector<std::string> lint(const std::vector<Linted>& filters) {
     linter.check_missing(*filter.node);
     linter.check_impossible(programs);
   }
-  for (std::size_t i = 0; i < filters.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
+  // Of one point; the tree is the same at all of them.
+  std::vector<std::optional<View>> views;
+  for (const std::vector<Program>& programs : compiled) {
+    views.emplace_back();
+    if (!programs.empty()) views.back().emplace(programs[0]);
+  }
+  std::size_t pairs = kMaxPairs;
+  for (std::size_t i = 0; i < filters.size() && pairs > 0; ++i) {
+    for (std::size_t j = 0; j < i && pairs > 0; ++j, --pairs) {
       const Linted &former = filters[j], &later = filters[i];
-      if (former.spec->action != later.spec->action || compiled[i].empty() || compiled[j].empty())
-        continue;
+      if (former.spec->action != later.spec->action || !views[i] || !views[j]) continue;
       bool all_points = std::all_of(
           later.points.begin(), later.points.end(), [&](const ObservationPoint* point) {
             return std::find(former.points.begin(), former.points.end(), point) !=
                    former.points.end();
           });
-      View mine(compiled[i][0]), others(compiled[j][0]);
-      if (!all_points || !implies(mine, mine.root(), others, others.root())) continue;
+      std::size_t steps = kMaxSteps;
+      if (!all_points || !implies(*views[i], views[i]->root(), *views[j], views[j]->root(), steps))
+        continue;
       out.push_back(show_place(later.node->place,
                                fmt::format("decides nothing: {} already takes all that it matches",
                                            former.spec->label)));

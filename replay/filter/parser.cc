@@ -78,7 +78,7 @@ class Parser {
   Place here() const { return place(token_.begin, token_.end); }
   Error wrong(std::string_view message) const { return error_at(here(), message); }
   std::string expected(std::string_view what) const {
-    if (token_.kind == Token::Kind::end) return fmt::format("missing here: {}", what);
+    if (token_.kind == Token::Kind::end) return fmt::format("{} is missing", what);
     return fmt::format("here should be {}", what);
   }
 

@@ -9,6 +9,10 @@
 #include <string_view>
 #include <vector>
 
+namespace re2 {
+class RE2;
+}
+
 namespace dse::replay::filter {
 
 // A text that expressions come from: an option, a line of a profile, a file, a macro.
@@ -65,6 +69,8 @@ struct Test {
   Operator op = Operator::is_true;
   Place op_place;  // where the whole test is for is_true
   std::vector<Item> items;
+  // Of regex and glob, once it has been compiled: the same for all points.
+  mutable std::shared_ptr<const re2::RE2> pattern = nullptr;
 };
 
 struct Node {

@@ -81,7 +81,11 @@ Result<TextTest> TextTest::make(const Field& field, const Test& test) {
     case Operator::glob:
     case Operator::regex: {
       out.kind_ = Kind::pattern;
-      DSE_TRY_ASSIGN(out.pattern_, compile_pattern(test.items[0].from, test.op == Operator::glob));
+      if (!test.pattern) {
+        DSE_TRY_ASSIGN(test.pattern,
+                       compile_pattern(test.items[0].from, test.op == Operator::glob));
+      }
+      out.pattern_ = test.pattern;
       return out;
     }
     default:

@@ -31,10 +31,6 @@ class TextTest {
   const std::vector<std::string>* equals() const {
     return kind_ == Kind::equal ? &values_ : nullptr;
   }
-  // An address in one of these; nullptr for other tests.
-  const std::vector<AddressRange>* networks() const {
-    return kind_ == Kind::address ? &networks_ : nullptr;
-  }
 
  private:
   enum class Kind { equal, contains, icontains, startswith, endswith, pattern, address };

@@ -68,10 +68,11 @@ const std::vector<std::string> kEveryPoint = point_names();
 TEST(filter_lint, not_equal_where_the_value_may_be_missing) {
   EXPECT_EQ(
       only(lints("proc.cwd != /")),
-      "F1: '!=' is false where proc.cwd is missing, and of ProcessExecuted not every event has "
+      "F1: '!=' is false where proc.cwd is missing, and not every event of ProcessExecuted has "
       "it; 'not proc.cwd = /' takes those in");
   EXPECT_EQ(only(lints("sig.name != SIGKILL", {"ProcessExecuted", "SignalDelivered"})),
-            "F1: '!=' is false where sig.name is missing, and ProcessExecuted never have it; 'not "
+            "F1: '!=' is false where sig.name is missing, and events of ProcessExecuted never have "
+            "it; 'not "
             "sig.name = SIGKILL' takes those in");
   EXPECT_NE(only(lints("proc.args[0] != -c")), "0 messages");
   EXPECT_EQ(only(lints("proc.cwd exists and proc.cwd != /")), "0 messages");
@@ -81,10 +82,9 @@ TEST(filter_lint, not_equal_where_the_value_may_be_missing) {
 }
 
 TEST(filter_lint, not_of_what_may_be_missing) {
-  EXPECT_EQ(
-      only(lints("not proc.cwd = /")),
-      "F1: under 'not' this is true where proc.cwd is missing, and of ProcessExecuted not every "
-      "event has it; 'proc.cwd exists and not …' leaves those out");
+  EXPECT_EQ(only(lints("not proc.cwd = /")),
+            "F1: under 'not' this is true where proc.cwd is missing, and not every event of "
+            "ProcessExecuted has it; 'proc.cwd exists and not …' leaves those out");
   EXPECT_EQ(only(lints("proc.cwd exists and not proc.cwd = /")), "0 messages");
   EXPECT_EQ(only(lints("not proc.cwd exists")), "0 messages");
   EXPECT_EQ(only(lints("not not proc.cwd = /")), "0 messages");
