@@ -2,9 +2,9 @@
 //
 //   auto source = dse::open_capture({"capture"});
 //   dse::Session session(std::move(*source));
-//   session.add(dse::signal_delivered()).select([](const dse::Event& event) {
-//     return event.text("sig.name") == "SIGKILL";
-//   });
+//   session.add(dse::signal_delivered())
+//       .select("sig.name = SIGKILL")
+//       .drop([](const dse::Event& event) { return event.number("user.uid") == 0; });
 //   for (const dse::Event& event : session) std::cout << event.json() << '\n';
 //
 // A Session and everything it hands out belong to one thread; several sessions may run side by side.

@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   dse::Session session(std::move(*source));
   session.add(dse::signal_delivered())
       .select([](const dse::Event& event) { return event.text("sig.name") == "SIGKILL"; })
-      .select([](const dse::Event& event) { return event.text("sig.name") == "SIGTERM"; })
+      .select("sig.name = SIGTERM")
       .drop([](const dse::Event& event) { return event.text("sig.handler") == "ignore"; });
   for (const dse::Event& event : session) std::cout << event.json() << '\n';
   if (session.status()) return 0;
