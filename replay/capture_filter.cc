@@ -103,7 +103,7 @@ Status CaptureFilter::run(Session& session, format::CaptureReader& reader) {
   bool cut = std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
     return note.what == format::Note::What::unsealed || note.what == format::Note::What::damaged;
   });
-  DSE_TRY(end_capture(false, cut));
+  DSE_TRY(end_capture(std::move(ended_.last), false, cut));
   account_.bytes = writer_->total_bytes();
   return {};
 }
@@ -118,7 +118,7 @@ Status CaptureFilter::begin_capture(const Session& session) {
   const bool goes_on = open_ && info.capture_id == source_id_;
   if (open_) {
     DSE_TRY(begin_segment(session));
-    DSE_TRY(end_capture(true, false));
+    DSE_TRY(end_capture(std::move(ended_.before), true, false));
     // Its successor must not have its number.
     if (next_ == segment_first_) ++next_;
   }
@@ -169,11 +169,11 @@ Status CaptureFilter::begin_segment(const Session& session) {
   return writer_->begin_segment(header(session), next_, snapshot);
 }
 
-Status CaptureFilter::end_capture(bool goes_on, bool cut) {
+Status CaptureFilter::end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut) {
   DSE_TRY(flush());
   format::EndInfo end;
-  if (ended_.last) {
-    end = *ended_.last;
+  if (told) {
+    end = std::move(*told);
   } else if (lost_) {
     end.losses.push_back({0, "gaps in what was recorded", lost_});
   }
@@ -186,7 +186,6 @@ Status CaptureFilter::end_capture(bool goes_on, bool cut) {
   for (format::Loss& seen : end.seen)
     for (const auto& [stream, count] : left_out_)
       if (stream.first == seen.kind) seen.count -= std::min(seen.count, count);
-  ended_.last.reset();
   return writer_->end_segment(std::move(end), goes_on);
 }
 

@@ -64,11 +64,13 @@ class CaptureFilter {
 
  private:
   struct Ended final : format::CaptureReader::Observer {
-    // What an earlier segment says of losses does not hold for this one.
-    void segment(const std::string&, const format::SegmentInfo&) override { last.reset(); }
+    void segment(const std::string&, const format::SegmentInfo&) override {
+      before = std::exchange(last, {});
+    }
     void entry(const format::EntryHeader&) override {}
     void end(const format::EndInfo& info) override { last = info; }
-    std::optional<format::EndInfo> last;
+    std::optional<format::EndInfo> last;    // of the segment at hand; none: it has none so far
+    std::optional<format::EndInfo> before;  // of the one before it
   };
   // Of one CPU and kind: what was left out so far.
   using Streams = std::map<std::pair<format::Kind, std::uint16_t>, std::uint64_t>;
@@ -84,8 +86,8 @@ class CaptureFilter {
   Status take_records(const format::Batch& batch, std::vector<Shown> shown);
   Status begin_capture(const Session& session);
   Status begin_segment(const Session& session);
-  // `cut`: the capture is not whole.
-  Status end_capture(bool goes_on, bool cut);
+  // `told`: by the last segment of the original. `cut`: the original is not whole.
+  Status end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut);
   bool is_behind_first(const Session& session) const;
   format::SegmentInfo header(const Session& session) const;
   Result<format::Snapshot> filtered_snapshot(const format::Batch& batch, std::vector<Shown> shown);

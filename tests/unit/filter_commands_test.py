@@ -238,6 +238,31 @@ class Filter(Case):
         self.assertEqual(self.dse("replay", "-", "-q", stdin=piped),
                          self.dse("replay", one, "-q", *filters))
 
+    def test_losses_of_several_captures(self):
+        def said(*arguments):
+            return [line for line in run("replay", "-q", *arguments).stderr.decode().splitlines()
+                    if "unknown" not in line and "left out" not in line]
+        captures = [os.path.join(CAPTURES, name) for name in ("synthetic-v2.dse", "small-v1.dse")]
+        for order in (captures, captures[::-1]):
+            before = said(*order)
+            self.assertRegex("\n".join(before), "the recorder lost 15")
+            for out in ("both", "both.dse"):
+                self.dse("filter", *order, "-w", self.place(out))
+                self.assertEqual(said(self.place(out)), before)
+            shutil.rmtree(self.place("both"))
+            os.remove(self.place("both.dse"))
+
+    def test_a_cut_original_is_no_whole_result(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        with open(capture, "rb") as file:
+            whole = file.read()
+        with open(self.place("cut.dse"), "wb") as file:
+            file.write(whole[:-300])
+        self.dse("filter", self.place("cut.dse"), "-w", self.place("out.dse"), code=4)
+        done = run("replay", self.place("out.dse"), "--summary")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"cut or damaged", done.stderr)
+
     def test_other_points_are_not_in_it(self):
         out = self.place("out.dse")
         self.dse("filter", os.path.join(CAPTURES, "small-v1.dse"), "--point", "SignalDelivered",
