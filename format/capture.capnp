@@ -593,7 +593,7 @@ const eventFields :List(FieldSpec) = [
   (name = "k8s.pod.uid", type = text, doc = "uid of the pod, from the cgroup path"),
 
   (name = "sock.family", type = text, values = ["ipv4", "ipv6"], always = true, points = ["SocketStateChange"], doc = "ipv4 or ipv6"),
-  (name = "sock.proto", type = text, values = ["tcp", "mptcp", "sctp", "dccp", "udp"], always = true, points = ["SocketStateChange"], doc = "tcp, mptcp, sctp, dccp, or the number"),
+  (name = "sock.proto", type = text, values = ["tcp", "mptcp", "sctp", "dccp"], always = true, points = ["SocketStateChange"], doc = "tcp, mptcp, sctp, dccp, or the number"),
   (name = "sock.lip", type = text, meaning = address, always = true, points = ["SocketStateChange"], doc = "local address"),
   (name = "sock.lport", type = number, from = "localPort", points = ["SocketStateChange"], doc = "local port; 0 before it is bound"),
   (name = "sock.rip", type = text, meaning = address, always = true, points = ["SocketStateChange"], doc = "remote address"),

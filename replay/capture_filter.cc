@@ -9,6 +9,7 @@
 #include "replay/container.h"
 #include "replay/points/points.h"
 #include "replay/profile.h"
+#include "replay/raw_record.h"
 
 namespace dse::replay {
 namespace {
@@ -19,14 +20,6 @@ constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 bool has_point(const Session& session, std::string_view name) {
   return std::any_of(session.points().begin(), session.points().end(),
                      [&](const auto& point) { return point->name() == name; });
-}
-
-template <typename Body>
-Body body_of(std::span<const std::byte> record) {
-  Body body{};
-  if (record.size() >= sizeof(dse_header) + sizeof(body))
-    std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
-  return body;
 }
 
 // Calls visit(event, nth): which of the events that its point makes of its record it is.

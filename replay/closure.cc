@@ -7,21 +7,13 @@
 #include "format/rewrite.h"
 #include "replay/container.h"
 #include "replay/point.h"
+#include "replay/raw_record.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-
-// The fixed part of a record; zeros where it is cut.
-template <typename Body>
-Body body_of(Bytes record) {
-  Body body{};
-  if (record.size() >= sizeof(dse_header) + sizeof(body))
-    std::memcpy(&body, record.data() + sizeof(dse_header), sizeof(body));
-  return body;
-}
 
 // The first string behind the fixed part.
 template <typename Body>

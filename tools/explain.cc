@@ -191,7 +191,10 @@ int run(const Options& options) {
   if (!written) return fail(written.error());
   int code = report_notes(session.source().notes());
   if (code == kOk && answer->empty()) {
-    say(fmt::format("no event of the points that are on has the number {}", *options.event));
+    say(fmt::format(
+        "no event has the number {} among those that are looked at (--point, --profile, -S, "
+        "-U)",
+        *options.event));
     return kNegative;
   }
   return code;

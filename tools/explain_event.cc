@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "replay/escape.h"
 #include "replay/render.h"
 #include "tools/terminal.h"
 
@@ -162,23 +161,6 @@ void explain_json(const Event& event, bool hidden, const std::vector<Asked>& all
 }
 
 }  // namespace
-
-std::string shown(std::string_view text) {
-  std::string line, out;
-  for (char c : text) {
-    bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-    if (!space) line += c;
-    if (space && !line.empty() && line.back() != ' ') line += ' ';
-  }
-  replay::append_own_text(line, out);
-  return out;
-}
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  replay::append_json_string(text, out);
-  return out + "\"";
-}
 
 Result<std::string> explain_event(std::uint64_t number, bool json, bool self,
                                   replay::Session& session) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "format/result.h"
 #include "replay/session.h"
@@ -15,10 +14,5 @@ namespace dse::tools {
 // not. Reads the session, which has not been read. Empty: there is none.
 Result<std::string> explain_event(std::uint64_t number, bool json, bool self,
                                   replay::Session& session);
-
-// What a user wrote, on one line and such that it steers no terminal.
-std::string shown(std::string_view text);
-// The same as a JSON string with its quotes; bytes that are not UTF-8 as in events.
-std::string json_text(std::string_view text);
 
 }  // namespace dse::tools

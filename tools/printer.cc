@@ -10,7 +10,6 @@
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
 #include "tools/exit_code.h"
-#include "tools/explain_event.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -83,7 +82,7 @@ void EventOptions::add_to(CLI::App& app) {
   app.add_flag("--summary", summary, "counts instead of events");
   app.add_flag("--mark", mark,
                "all events, each with what the filters make of it and which decides");
-  app.add_flag("-q,--quiet", quiet, "do not say so when nothing is missing");
+  app.add_flag("-q,--quiet", quiet, "no notes on the filters, and nothing when nothing is missing");
   app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
 }
 

@@ -51,6 +51,13 @@ Result<replay::FilterRule> make_rule(Action action, const std::string& text,
       rule.expression.find_first_of(" \t\n") == std::string::npos) {
     std::string path = rule.expression.substr(1);
     auto read = read_text_file(path);
+    if (!read && !profile.macros.empty()) {
+      std::vector<std::string> macros;
+      for (const auto& [name, expression] : profile.macros) macros.push_back("@" + name);
+      return Error(read.error().code(),
+                   fmt::format("{}: {}; the profile's macros are {}", rule.source,
+                               read.error().message(), fmt::join(macros, ", ")));
+    }
     if (!read) return read.error().in(rule.source);
     rule.expression = std::move(*read);
     rule.source = path;
@@ -71,10 +78,12 @@ void add_point_options(CLI::App& app, std::vector<std::string>& points, std::str
 
 void SelectionFlags::add_to(CLI::App& app) {
   add_point_options(app, points, profile);
-  app.add_option("-s,--select", select,
-                 "keep events that match this expression, of all points or of one:\n"
-                 "'proc.name = curl', SignalDelivered:'sig.name = SIGKILL'; @FILE reads it from a\n"
-                 "file. Of several, one must match")
+  app.add_option(
+         "-s,--select", select,
+         "keep events that match this expression, of all points or of one:\n"
+         "'proc.name = curl', SignalDelivered:'sig.name = SIGKILL', which leaves other points\n"
+         "as they are. @FILE reads it from a file, @MACRO is one of the profile. Of several,\n"
+         "one must match")
       ->allow_extra_args(false);
   app.add_option("-d,--drop", drop, "drop events that match, likewise; the first that does decides")
       ->allow_extra_args(false);

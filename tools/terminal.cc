@@ -74,6 +74,23 @@ void clear_status() {
   status_shown = false;
 }
 
+std::string shown(std::string_view text) {
+  std::string line, out;
+  for (char c : text) {
+    bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    if (!space) line += c;
+    if (space && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  replay::append_own_text(line, out);
+  return out;
+}
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  replay::append_json_string(text, out);
+  return out + "\"";
+}
+
 std::string human_bytes(std::uint64_t bytes) {
   const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = static_cast<double>(bytes);

@@ -33,6 +33,11 @@ Result<bool> write_stdout(std::string_view bytes);
 void show_status(const std::string& line);
 void clear_status();
 
+// What a user wrote, on one line and such that it steers no terminal.
+std::string shown(std::string_view text);
+// The same as a JSON string with its quotes; bytes that are not UTF-8 as in events.
+std::string json_text(std::string_view text);
+
 std::string human_bytes(std::uint64_t bytes);  // "12.3 MiB"
 std::string human_count(std::uint64_t count);  // "1,234,567"
 std::string human_duration(std::uint64_t ns);  // "12.3 s"

@@ -215,9 +215,13 @@ class Linter {
       if (everywhere([&](const Program&, const View& view) {
             return view.part(place).point_lacks_field;
           })) {
-        say(part.place,
-            fmt::format("can never be true: {} {} no {}", point_list(filter_.points),
-                        filter_.points.size() == 1 ? "has" : "have", field_name(part.field)));
+        const Field* known = find_builtin_field(field_name(part.field));
+        std::string whose;
+        if (known && !known->points.empty())
+          whose = fmt::format("; it is one of {}", fmt::join(known->points, ", "));
+        say(part.place, fmt::format("can never be true: {} {} no {}{}", point_list(filter_.points),
+                                    filter_.points.size() == 1 ? "has" : "have",
+                                    field_name(part.field), whose));
       } else if (const Program::Leaf& leaf = programs[0].leaf(place);
                  (leaf.what == Program::Leaf::What::numbers ||
                   leaf.what == Program::Leaf::What::times) &&

@@ -92,9 +92,12 @@ TEST(filter_lint, not_of_what_may_be_missing) {
 }
 
 TEST(filter_lint, what_can_never_be_true) {
-  EXPECT_EQ(only(lints("sig.num = 9")), "F1: can never be true: ProcessExecuted has no sig.num");
+  EXPECT_EQ(only(lints("sig.num = 9")),
+            "F1: can never be true: ProcessExecuted has no sig.num; it is one of SignalDelivered, "
+            "SignalGenerated");
   EXPECT_EQ(only(lints("sig.num = 9", {"ProcessExecuted", "ProcessExited"})),
-            "F1: can never be true: ProcessExecuted, ProcessExited have no sig.num");
+            "F1: can never be true: ProcessExecuted, ProcessExited have no sig.num; it is one of "
+            "SignalDelivered, SignalGenerated");
   EXPECT_EQ(only(lints("proc.name = a and proc.name in (b, c)")),
             "F1: can never be true: its parts exclude one another");
   EXPECT_EQ(only(lints("proc.pid = 5 or (proc.pid < 3 and proc.pid > 7)")),
