@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import statistics
 import time
 
 import live
@@ -28,9 +29,15 @@ class Observer(live.Case):
         was = live.run("sysctl", "-n", "kernel.bpf_stats_enabled").out.strip().decode()
         self.addCleanup(live.run, "sysctl", "-q", "-w", f"kernel.bpf_stats_enabled={was}")
         self.assertEqual(live.run("sysctl", "-q", "-w", "kernel.bpf_stats_enabled=1").code, 0)
-        recorder = self.recorder("c", *live.ROOMY)
+        # On a shared host a CPU is taken away for a while now and then. Where that falls into a
+        # window it counts for fifty, so the median of several recordings is held against theirs.
+        ratios = [self.cost_against_bpf_stats(f"c{i}") for i in range(5)]
+        self.assertAlmostEqual(statistics.median(ratios), 1, delta=0.10, msg=ratios)
+
+    def cost_against_bpf_stats(self, name):
+        recorder = self.recorder(name, *live.ROOMY)
         # At a steady rate, long enough for several of the windows in which dse measures.
-        live.workload("sigstorm", 600_000, 100_000)
+        live.workload("sigstorm", 1_000_000, 250_000)
         live.settle()
         outside = program_times()
         self.assertEqual(recorder.stop(), 0, recorder.err())
@@ -44,7 +51,7 @@ class Observer(live.Case):
             self.assertLess(ours["measured_runs"], ours["runs"] / 5)
         ours = sum(programs[kind]["estimated_ns"] for kind in ("signal_generate", "signal_deliver"))
         theirs = sum(outside[kind][0] for kind in ("signal_generate", "signal_deliver"))
-        self.assertAlmostEqual(ours / theirs, 1, delta=0.10)
+        return ours / theirs
 
     def test_the_recorder_agrees_with_proc(self):
         recorder = self.recorder("c", *live.ROOMY)
