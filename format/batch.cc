@@ -193,7 +193,7 @@ Result<std::uint32_t> Batch::Impl::read_table(const TableLayout& layout, std::ui
 
 Status Batch::Impl::read() {
   Status inner;
-  bool filtered = false;
+  bool marked = false;
   DSE_TRY(guarded(lazy, [&] {
     inner = [&]() -> Status {
       auto entry = message->getRoot<schema::Entry>();
@@ -237,11 +237,11 @@ Status Batch::Impl::read() {
       for (auto gap : gap_list)
         gaps.push_back(
             {gap.getKind(), gap.getCpu(), gap.getRow(), gap.getLost(), gap.getSinceTime()});
-      filtered = block.getFiltered();
+      marked = block.getFiltered() || block.getNumbered();
       return {};
     }();
   }));
-  if (!inner || !filtered) return inner;
+  if (!inner || !marked) return inner;
   DSE_TRY_ASSIGN(marks, read_filter_marks(lazy, block, count, snapshot.has_value()));
   return {};
 }
@@ -276,7 +276,8 @@ std::span<const StreamPosition> Batch::streams() const { return impl_->streams; 
 std::span<const Gap> Batch::gaps() const { return impl_->gaps; }
 const std::optional<SnapshotInfo>& Batch::snapshot() const { return impl_->snapshot; }
 
-bool Batch::filtered() const { return impl_->marks.has_value(); }
+bool Batch::filtered() const { return impl_->marks && impl_->marks->filtered; }
+std::uint64_t Batch::slice() const { return impl_->marks ? impl_->marks->slice : 0; }
 
 std::uint64_t Batch::number(std::uint32_t position) const {
   if (impl_->marks) {

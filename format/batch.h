@@ -103,9 +103,12 @@ class Batch {
 
   // Whether this is of a filtered capture: then only the events in shown() count.
   bool filtered() const;
-  // The number that tools show of the record at `position`: that of the original in a filtered
-  // capture, else counted from 1, and 0 in a snapshot.
+  // The number that tools show of the record at `position`: that which it came with (see FilterMarks),
+  // else counted from 1, and 0 in a snapshot.
   std::uint64_t number(std::uint32_t position) const;
+  // In a merged capture, blocks of several hosts that follow one another have the same slice: their
+  // events belong in the order of real time, and before those of the next one. 0: not merged.
+  std::uint64_t slice() const;
   // Empty as well when nothing is filtered.
   ShownView shown(std::string_view point) const;
   std::span<const ShownEvents> shown() const;

@@ -393,6 +393,8 @@ struct Block {
   number @26 :Ints;        # of each record: its number in the original as tools show it, from 1; null in
                            # a snapshot whose rows are all number 0
   shown @27 :List(Shown);  # the events that count, at most one item per point; all others are hidden
+  numbered @28 :Bool;      # of a merged or recovered capture: `number` counts, and all events do
+  slice @29 :UInt64;       # in a merged capture: of all hosts, blocks of one slice are to be put in order
 }
 
 struct Shown {

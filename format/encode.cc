@@ -194,12 +194,15 @@ void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const 
 }
 
 void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMarks& marks) {
-  block.setFiltered(true);
+  block.setFiltered(marks.filtered);
+  block.setNumbered(!marks.filtered);
+  block.setSlice(marks.slice);
   if (!marks.number.empty()) {
     values_ = marks.number;
     // Then a run that nothing was left out of has equal differences, and takes no room.
     add_ints(block.initNumber(), true, values_[0] - 1);
   }
+  if (!marks.filtered) return;
   auto list = block.initShown(static_cast<unsigned>(marks.shown.size()));
   for (unsigned i = 0; i < marks.shown.size(); ++i) {
     const ShownEvents& shown = marks.shown[i];

@@ -80,6 +80,9 @@ Result<FilterMarks> read_filter_marks(const LazyMessage* lazy, schema::Block::Re
   schema::Ints::Reader numbers;
   DSE_TRY(guarded(lazy, [&] { numbers = block.getNumber(); }));
   DSE_TRY_ASSIGN(marks.number, read_numbers(lazy, numbers, count, is_snapshot));
+  marks.filtered = block.getFiltered();
+  marks.slice = block.getSlice();
+  if (!marks.filtered) return marks;
   Status inner;
   DSE_TRY(guarded(lazy, [&] { inner = read_shown(lazy, block.getShown(), count, marks.shown); }));
   DSE_TRY(inner);

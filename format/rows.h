@@ -42,12 +42,15 @@ struct ShownEvents {
   std::vector<std::uint32_t> nth;
 };
 
-// What makes a batch one of a filtered capture: what its records were in the original.
+// What makes a batch one of a capture that was made of others: what its records were there.
 struct FilterMarks {
   // Of each record, as tools show it: from 1 and rising. Empty: a snapshot, whose rows all have 0.
   std::vector<std::uint64_t> number;
-  // Each point at most once. Events that are not here are hidden.
+  // Each point at most once. Events of a filtered capture that are not here are hidden.
   std::vector<ShownEvents> shown;
+  bool filtered = true;  // else all events are shown, and `shown` is not written
+  // Of a merged capture; see Batch::slice().
+  std::uint64_t slice = 0;
 };
 
 // Follows the sequence numbers of every CPU and kind across batches.
@@ -130,7 +133,8 @@ class Rows {
 
   // The number of the first record in the capture.
   std::uint64_t first = 0;
-  // Set: the batch is one of a filtered capture. Written as they are; it is readers who check them.
+  // Set: the batch is one of a filtered, merged or recovered capture. Written as they are; it is readers
+  // who check them.
   std::optional<FilterMarks> marks;
 
   std::span<const std::uint8_t> order() const { return order_; }

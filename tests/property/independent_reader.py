@@ -371,14 +371,20 @@ def rises(values):
 
 
 def read_filter(block, snapshot):
-    """Of each record of a Block (number that tools show, shown events), or None: it is not filtered."""
-    if not block.number(12, 1) & 1:
+    """Of each record of a Block (number that tools show, shown events), or None: nothing is said of them.
+
+    The events are None where all are shown.
+    """
+    filtered, numbered = block.number(12, 1) & 1, block.number(12, 1) & 2
+    if not filtered and not numbered:
         return None
     count = block.number(8, 4)
     check(count <= MAX_RECORDS, "too many records")
     numbers = read_ints(block.struct(23), count)
     if not snapshot or any(numbers):
         check(rises([0] + numbers), "numbers of the original that do not rise")
+    if not filtered:
+        return [(number, None) for number in numbers]
     shown = [[] for _ in range(count)]
     items = block.list(24).structs()
     check(len(items) <= MAX_POINTS, "too many points")
