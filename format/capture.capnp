@@ -526,6 +526,7 @@ const eventFields :List(FieldSpec) = [
   (name = "evt.type", type = text, always = true, doc = "observation point"),
   (name = "evt.cpu", type = number, doc = "CPU that it happened on"),
   (name = "evt.self", type = flag, always = true, onRequest = ["*"], doc = "the recorder's own doing; such events are left out unless asked for"),
+  (name = "host.name", type = text, onRequest = ["*"], doc = "name of the host; in merged captures, events show it unasked"),
 
   (name = "proc.name", type = text, from = "task.comm", doc = "name of the thread (comm) that ran; for ProcessExecuted the new one"),
   (name = "proc.pid", type = number, from = "task.pid", doc = "process id, in the initial pid namespace"),

@@ -111,76 +111,106 @@ Result<std::optional<Step>> CaptureReader::take(EntryRef& entry) {
   switch (entry.header.type) {
     case EntryType::segment: return take_segment(entry);
     case EntryType::snapshot:
-      if (!take_snapshot_) return std::optional<Step>();
-      return take_batch(entry);
     case EntryType::block: return take_batch(entry);
-    case EntryType::end: {
-      DSE_TRY_ASSIGN(EndInfo end, open_end_info(entry.header, std::move(entry.body)));
-      if (observer_) observer_->end(end);
-      losses_ = std::move(end.losses);
-      losses_known_ = true;
-      return std::optional<Step>();
-    }
+    case EntryType::end: return take_end(entry);
     case EntryType::trailer: break;
   }
   return std::optional<Step>();
 }
 
+CaptureReader::Lane* CaptureReader::lane_of(const EntryHeader& header) {
+  for (Lane& lane : lanes_)
+    if (short_id(lane.id) == header.capture) return &lane;
+  return nullptr;
+}
+
+Result<CaptureReader::Lane*> CaptureReader::enter_lane(bool joins) {
+  if (!joins) {
+    for (const Lane& lane : lanes_)
+      if (lane.id != info_.capture_id) add_losses(lane, ended_losses_);
+    std::erase_if(lanes_, [&](const Lane& lane) { return lane.id != info_.capture_id; });
+  }
+  for (Lane& lane : lanes_)
+    if (lane.id == info_.capture_id) return &lane;
+  if (!joins) next_lane_ = 0;
+  if (lanes_.size() == kMaxLanes)
+    return Error(ErrorCode::damaged, "too many captures side by side");
+  Lane& lane = lanes_.emplace_back();
+  lane.id = info_.capture_id;
+  lane.number = next_lane_++;
+  lane.next_record = ~std::uint64_t{0};
+  return &lane;
+}
+
 Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
+  // In a merged capture, the headers of all but the first one stand within its segment.
+  const bool joins = entry.header.position != 0;
   DSE_TRY_ASSIGN(SegmentInfo info, open_segment_info(entry.header, std::move(entry.body)));
   if (observer_) observer_->segment(name_, info);
   if (reader_->take_unsealed_inside())
     note(Note::What::unsealed, name_ +
                                    ": a segment before this one is not sealed: its end may be "
                                    "missing");
-  bool same = any_capture_ && info.capture_id == info_.capture_id;
-  bool goes_on = same && info.first == next_record_;
+  info_ = std::move(info);
+  DSE_TRY_ASSIGN(Lane * lane, enter_lane(joins));
+  const bool same = lane->next_record != ~std::uint64_t{0};
+  const bool goes_on = same && info_.first == lane->next_record;
   if (same && !goes_on) {
-    if (info.first > next_record_)
-      note(Note::What::missing,
-           fmt::format("{}: {} records before it are missing", name_, info.first - next_record_));
+    if (info_.first > lane->next_record)
+      note(Note::What::missing, fmt::format("{}: {} records before it are missing", name_,
+                                            info_.first - lane->next_record));
     else
       note(Note::What::damaged, name_ + ": segments are not in order, or twice");
   }
-  if (any_capture_ && !same) {
-    auto over = losses();
-    ended_losses_ = std::move(over);
-    losses_.clear();
-    losses_known_ = false;
-    gap_losses_ = 0;
-  }
-  if (info.abi_version > DSE_ABI_VERSION && !same)
+  if (info_.abi_version > DSE_ABI_VERSION && !same)
     note(Note::What::newer, name_ + ": recorded by a newer version; what it added is left out");
-  any_capture_ = true;
-  info_ = std::move(info);
-  next_record_ = info_.first;
-  take_snapshot_ = !goes_on;
+  lane->next_record = info_.first;
+  lane->take_snapshot = !goes_on;
   if (goes_on) return std::optional<Step>();
-  return std::optional<Step>(Step{Step::What::capture, {}});
+  return std::optional<Step>(
+      Step{joins ? Step::What::joins : Step::What::capture, {}, lane->number});
 }
 
-bool CaptureReader::is_wanted(const EntryHeader& header) const {
+Result<std::optional<Step>> CaptureReader::take_end(EntryRef& entry) {
+  Lane* lane = lane_of(entry.header);
+  DSE_TRY_ASSIGN(EndInfo end, open_end_info(entry.header, std::move(entry.body)));
+  if (observer_) observer_->end(end);
+  if (!lane) return Error(ErrorCode::damaged, "the end of another capture");
+  lane->losses = std::move(end.losses);
+  lane->losses_known = true;
+  if (!end.last || lanes_.size() == 1) return std::optional<Step>();
+  Step step{Step::What::leaves, {}, lane->number};
+  add_losses(*lane, ended_losses_);
+  lanes_.erase(lanes_.begin() + (lane - lanes_.data()));
+  return std::optional<Step>(std::move(step));
+}
+
+bool CaptureReader::is_wanted(const EntryHeader& header, const Lane& lane) const {
   if (want_gaps_ && header.lost != 0) return true;
   KindSet kinds = 0;
   for (const KindCount& kind : header.kinds)
     if (kind.kind < kMaxKinds) kinds |= kind_bit(kind.kind);
   if (!(kinds & wanted_)) return false;
   return header.type == EntryType::snapshot || !block_wanted_ ||
-         block_wanted_(
-             {kinds, header.first, header.count, header.min_time, header.max_time, header.lost});
+         block_wanted_({kinds, header.first, header.count, header.min_time, header.max_time,
+                        header.lost, lane.number});
 }
 
 Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
   const EntryHeader& header = entry.header;
+  Lane* lane = lane_of(header);
+  if (!lane)
+    return Error(ErrorCode::damaged, header.type == EntryType::block
+                                         ? "a block of another capture"
+                                         : "a snapshot of another capture");
+  if (header.type == EntryType::snapshot && !lane->take_snapshot) return std::optional<Step>();
   if (header.type == EntryType::block) {
-    if (header.capture != short_id(info_.capture_id))
-      return Error(ErrorCode::damaged, "a block of another capture");
-    if (header.first != next_record_)
+    if (header.first != lane->next_record)
       note(Note::What::missing,
-           fmt::format("{}: records {} to {} are missing", name_, next_record_, header.first));
-    next_record_ = header.first + header.count;
-    gap_losses_ += header.lost;
-    losses_known_ = false;
+           fmt::format("{}: records {} to {} are missing", name_, lane->next_record, header.first));
+    lane->next_record = header.first + header.count;
+    lane->gap_losses += header.lost;
+    lane->losses_known = false;
   }
   for (const KindCount& kind : header.kinds)
     if (kind.kind != 0 && kind.kind < kMaxKinds && !kind_layout(kind.kind) &&
@@ -190,20 +220,24 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
                                           "left out",
                                           name_, kind.kind));
     }
-  if (!is_wanted(header)) return std::optional<Step>();
+  if (!is_wanted(header, *lane)) return std::optional<Step>();
   DSE_TRY_ASSIGN(Batch batch, open_batch(header, std::move(entry.body), &counters_));
-  return std::optional<Step>(Step{Step::What::batch, std::move(batch)});
+  return std::optional<Step>(Step{Step::What::batch, std::move(batch), lane->number});
+}
+
+void CaptureReader::add_losses(const Lane& lane, std::vector<Loss>& losses) {
+  if (lane.losses_known) {
+    for (const Loss& loss : lane.losses)
+      if (loss.count) losses.push_back(loss);
+  } else if (lane.gap_losses) {
+    // Without an end only the gaps tell, and not by cause.
+    losses.push_back({0, "gaps in what was recorded", lane.gap_losses});
+  }
 }
 
 std::vector<Loss> CaptureReader::losses() const {
   std::vector<Loss> all = ended_losses_;
-  if (losses_known_) {
-    for (const Loss& loss : losses_)
-      if (loss.count) all.push_back(loss);
-  } else if (gap_losses_) {
-    // Without an end only the gaps tell, and not by cause.
-    all.push_back({0, "gaps in what was recorded", gap_losses_});
-  }
+  for (const Lane& lane : lanes_) add_losses(lane, all);
   return all;
 }
 

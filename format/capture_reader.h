@@ -46,10 +46,28 @@ class CaptureReader final : public Source {
 
   Status open_next_segment();
   void close_segment(const std::optional<Error>& error);
+  // A capture at hand. There are several of them in a merged one.
+  struct Lane {
+    CaptureId id{};
+    std::uint32_t number = 0;  // as steps name it
+    std::uint64_t next_record = 0;
+    bool take_snapshot = false;   // the segment at hand begins the capture
+    std::vector<Loss> losses;     // as its last end entry has them
+    bool losses_known = false;    // nothing came after that entry
+    std::uint64_t gap_losses = 0; // what the gaps of all its blocks add up to
+  };
+  // More than this many hosts at a time are never in one capture.
+  static constexpr std::size_t kMaxLanes = 1024;
+
   Result<std::optional<Step>> take(EntryRef& entry);
   Result<std::optional<Step>> take_segment(EntryRef& entry);
   Result<std::optional<Step>> take_batch(EntryRef& entry);
-  bool is_wanted(const EntryHeader& header) const;
+  Result<std::optional<Step>> take_end(EntryRef& entry);
+  Lane* lane_of(const EntryHeader& header);
+  // The lane for the capture of a header: the one that it has already, or a new one.
+  Result<Lane*> enter_lane(bool joins);
+  static void add_losses(const Lane& lane, std::vector<Loss>& losses);
+  bool is_wanted(const EntryHeader& header, const Lane& lane) const;
   void note(Note::What what, std::string text);
 
   std::vector<SegmentPath> segments_;
@@ -65,14 +83,10 @@ class CaptureReader final : public Source {
   bool want_gaps_ = false;
   KindSet unknown_kinds_ = 0;  // that a note has been made of
   SegmentInfo info_;
-  bool any_capture_ = false;
-  bool take_snapshot_ = false;  // the segment at hand begins a capture
-  std::uint64_t next_record_ = 0;
+  std::vector<Lane> lanes_;
+  std::uint32_t next_lane_ = 0;
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;  // of captures that are over
-  std::vector<Loss> losses_;        // of the capture at hand, as its last end entry has them
-  bool losses_known_ = false;       // nothing came after that entry
-  std::uint64_t gap_losses_ = 0;    // what the gaps of all its blocks add up to
   ReadCounters counters_;
 };
 

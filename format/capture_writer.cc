@@ -58,8 +58,8 @@ Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& 
   return writer;
 }
 
-Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
-  header.capture = capture_;
+Status CaptureWriter::append(EntryHeader header, ColumnMessage& message, std::uint64_t capture) {
+  header.capture = capture;
   header.position = segment_bytes();
   DSE_TRY_ASSIGN(auto bytes, encoder_.encode(header, message));
   DSE_TRY(file_->append(bytes));
@@ -68,14 +68,15 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
     for (const KindCount& kind : header.kinds)
       if (kind.kind < kMaxKinds) kinds |= std::uint64_t{1} << kind.kind;
     // A stream that never rotates would let the index grow for ever: it thins itself out.
-    if (index_.size() >= kMaxIndex) {
+    std::vector<IndexItem>& index = lanes_[capture].index;
+    if (index.size() >= kMaxIndex) {
       std::size_t kept = 0;
-      for (std::size_t i = 0; i < index_.size(); i += 2) index_[kept++] = index_[i];
-      index_.resize(kept);
+      for (std::size_t i = 0; i < index.size(); i += 2) index[kept++] = index[i];
+      index.resize(kept);
     }
-    index_.push_back({header.position, header.type, header.first,
-                      static_cast<std::uint32_t>(header.count), header.min_time, header.max_time,
-                      header.lost, kinds});
+    index.push_back({header.position, header.type, header.first,
+                     static_cast<std::uint32_t>(header.count), header.min_time, header.max_time,
+                     header.lost, kinds});
   }
   return {};
 }
@@ -106,40 +107,61 @@ Status CaptureWriter::begin_segment(SegmentInfo info, std::uint64_t first,
   segment_start_ = file_->size_bytes();
   if (capture_ != short_id(info.capture_id)) capture_segments_ = 0;
   capture_ = short_id(info.capture_id);
-  index_.clear();
-  segment_records_ = 0;
-  next_record_ = first;
+  lanes_.clear();
   info.segment = capture_segments_++;
   ++segments_;
   info.first = first;
-
-  EntryHeader header;
-  header.type = EntryType::segment;
-  header.first = first;
-  DSE_TRY(append(header, *encode_segment_info(info)));
-  return append(header_of(snapshot.rows, EntryType::snapshot),
-                *batches_.snapshot(snapshot.rows, snapshot.span));
+  return append_start(std::move(info), snapshot);
 }
 
-Status CaptureWriter::write(const Rows& rows) {
-  DSE_TRY(append(header_of(rows, EntryType::block), *batches_.block(rows)));
-  segment_records_ += rows.count();
-  next_record_ = rows.first + rows.count();
+Status CaptureWriter::join(SegmentInfo info, const Snapshot& snapshot) {
+  info.segment = 0;
+  return append_start(std::move(info), snapshot);
+}
+
+Status CaptureWriter::append_start(SegmentInfo info, const Snapshot& snapshot) {
+  const std::uint64_t capture = short_id(info.capture_id);
+  lanes_[capture].next_record = info.first;
+  EntryHeader header;
+  header.type = EntryType::segment;
+  header.first = info.first;
+  DSE_TRY(append(header, *encode_segment_info(info), capture));
+  return append(header_of(snapshot.rows, EntryType::snapshot),
+                *batches_.snapshot(snapshot.rows, snapshot.span), capture);
+}
+
+Status CaptureWriter::write(const Rows& rows, std::uint64_t capture) {
+  DSE_TRY(append(header_of(rows, EntryType::block), *batches_.block(rows), capture));
+  Lane& lane = lanes_[capture];
+  lane.records += rows.count();
+  lane.next_record = rows.first + rows.count();
   return {};
 }
 
-Status CaptureWriter::end_segment(EndInfo info, bool more) {
-  info.records = segment_records_;
-  info.index = index_;
+Status CaptureWriter::append_end(EndInfo info, std::uint64_t capture) {
+  Lane& lane = lanes_[capture];
+  info.records = lane.records;
+  info.index = std::move(lane.index);
   EntryHeader header;
   header.type = EntryType::end;
-  header.first = next_record_;
+  header.first = lane.next_record;
+  lanes_.erase(capture);
+  return append(header, *encode_end_info(info), capture);
+}
+
+Status CaptureWriter::leave(EndInfo info, std::uint64_t capture) {
+  return append_end(std::move(info), capture);
+}
+
+Status CaptureWriter::end_segment(EndInfo info, bool more) {
+  // Of a merged capture, that which is left.
+  const std::uint64_t capture = lanes_.empty() ? capture_ : lanes_.begin()->first;
   std::uint64_t end_position = segment_bytes();
-  DSE_TRY(append(header, *encode_end_info(info)));
+  DSE_TRY(append_end(std::move(info), capture));
 
   EntryHeader trailer;
   trailer.type = EntryType::trailer;
-  trailer.capture = capture_;
+  trailer.capture = capture;
   trailer.first = end_position;
   trailer.position = segment_bytes();
   DSE_TRY(file_->append(encode_header(trailer)));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,8 +40,15 @@ class CaptureWriter {
   // Begins a segment. `info.segment` and `info.first` are set here: the segments that have one
   // capture id are counted from 0.
   Status begin_segment(SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
-  // Rows in a segment that has begun, with `rows.first` set.
-  Status write(const Rows& rows);
+  // In a merged capture, begins another capture within the segment: its header and its snapshot.
+  // `info.first` is that of its first record.
+  Status join(SegmentInfo info, const Snapshot& snapshot);
+  // Rows in a segment that has begun, with `rows.first` set; in a merged capture, of the capture of that
+  // id.
+  Status write(const Rows& rows) { return write(rows, capture_); }
+  Status write(const Rows& rows, std::uint64_t capture);
+  // Ends one of the captures of a merged one, but for the last.
+  Status leave(EndInfo info, std::uint64_t capture);
   // Writes the end entry, with the index filled in here, and seals. With `more` a capture of a single
   // file stays open and unsealed, for the next segment to follow in it; elsewhere it makes no
   // difference.
@@ -59,7 +67,16 @@ class CaptureWriter {
       : options_(std::move(options)), place_(place), fs_(fs), encoder_(options_.level) {}
 
   Status open_target(std::uint64_t first);
-  Status append(EntryHeader header, ColumnMessage& message);
+  // What is known of each capture in the segment: of a merged one, of several.
+  struct Lane {
+    std::uint64_t records = 0;  // in the segment
+    std::uint64_t next_record = 0;
+    std::vector<IndexItem> index;
+  };
+
+  Status append(EntryHeader header, ColumnMessage& message, std::uint64_t capture);
+  Status append_start(SegmentInfo info, const Snapshot& snapshot);
+  Status append_end(EndInfo info, std::uint64_t capture);
   Status prune();
 
   WriterOptions options_;
@@ -72,12 +89,10 @@ class CaptureWriter {
   std::uint64_t segment_start_ = 0;  // of the segment at hand, in file_
   std::uint64_t capture_ = 0;
   std::uint64_t first_record_ = 0;
-  std::uint64_t segment_records_ = 0;
-  std::uint64_t next_record_ = 0;
+  std::map<std::uint64_t, Lane> lanes_;  // by short id
   std::uint64_t closed_bytes_ = 0;
   std::uint32_t segments_ = 0;
   std::uint32_t capture_segments_ = 0;  // of the capture at hand
-  std::vector<IndexItem> index_;
 };
 
 }  // namespace dse::format

@@ -61,6 +61,12 @@ CaptureId derived_id(const CaptureId& id, std::string_view how) {
   return out;
 }
 
+bool is_merged(const SegmentInfo& info) {
+  return std::find(info.options.begin(), info.options.end(),
+                   std::pair<std::string, std::string>(kNumberedOption, kMergedValue)) !=
+         info.options.end();
+}
+
 std::unique_ptr<ColumnMessage> encode_segment_info(const SegmentInfo& info) {
   auto message = std::make_unique<ColumnMessage>();
   auto to = message->initRoot<schema::Entry>().initSegment();

@@ -22,6 +22,11 @@ std::uint64_t short_id(const CaptureId& id);
 // The id of what is made of a capture in a way that `how` describes: always the same.
 CaptureId derived_id(const CaptureId& id, std::string_view how);
 
+// Which option of its header says that the records of a capture bring numbers with them, as in merged and
+// recovered captures, and why.
+inline constexpr const char* kNumberedOption = "numbered";
+inline constexpr const char* kMergedValue = "merged";
+
 // Where and how a capture was made. Members as in schema SegmentHeader.
 struct SegmentInfo {
   std::uint16_t format_version = kFormatVersion;
@@ -69,6 +74,14 @@ struct EndInfo {
   std::vector<StreamPosition> streams;
   std::vector<IndexItem> index;
 };
+
+// Under which option of its header a capture says whether a time service kept the clock of its host right.
+inline constexpr const char* kClockOption = "clock";
+inline constexpr const char* kClockSynchronised = "synchronised";
+inline constexpr const char* kClockAlone = "unsynchronised";
+
+// Whether the capture is one of those in a merged one.
+bool is_merged(const SegmentInfo& info);
 
 class ColumnMessage;
 std::unique_ptr<ColumnMessage> encode_segment_info(const SegmentInfo& info);

@@ -35,14 +35,15 @@ Result<std::optional<EntryHeader>> SegmentReader::read_header() {
   return std::optional<EntryHeader>(std::move(header));
 }
 
-// Entries stand where they say they do, and a segment begins with its header.
+// Entries stand where they say they do, and a segment begins with its header. In a merged capture the
+// headers of others follow within the segment.
 Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t offset) {
-  bool begins = header.type == EntryType::segment;
+  bool begins = header.type == EntryType::segment && header.position == 0;
   if (begins) {
     unsealed_inside_ = any_ && !sealed_;
     segment_start_ = offset;
   }
-  if (begins ? header.position != 0 : !any_ || header.position != offset - segment_start_)
+  if (!begins && (!any_ || header.position != offset - segment_start_))
     return damaged("an entry that belongs elsewhere");
   if (sealed_ && !begins) return damaged("an entry behind the end of its segment");
   return {};

@@ -24,17 +24,23 @@ struct BlockSummary {
   std::uint64_t min_time;  // boot time, ns; above max_time: no record has a time
   std::uint64_t max_time;
   std::uint64_t lost;
+  std::uint32_t lane;  // see Step
 };
 
+// A merged capture is several captures side by side: each of them is a lane, with a state of its own.
+// All others have the lane 0 alone.
 struct Step {
   enum class What {
     capture,  // another capture begins (or goes on behind a hole): forget all state; see info()
+    joins,    // the same in a lane of a merged capture; the state of the others stays
+    leaves,   // that lane has come to its end
     batch,    // `batch` is set
     idle,     // nothing now (live sources only); call again
     end,      // nothing ever again
   };
   What what;
   std::optional<Batch> batch;
+  std::uint32_t lane = 0;
 };
 
 // Something that the user must know to judge what was read.
@@ -56,7 +62,7 @@ class Source {
 
   // Never blocks for longer than it must. After an error, `end`.
   virtual Result<Step> next() = 0;
-  // The capture that the last `capture` step began.
+  // The capture that the last `capture` or `joins` step began.
   virtual const SegmentInfo& info() const = 0;
   // Only batches that have one of these kinds matter; others may be left out. Before the first next().
   virtual void want(KindSet kinds) = 0;

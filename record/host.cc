@@ -1,6 +1,7 @@
 #include "record/host.h"
 
 #include <sys/random.h>
+#include <sys/timex.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +48,11 @@ ClockPair read_clocks() {
     }
   }
   return best;
+}
+
+bool is_clock_synchronised() {
+  timex state{};
+  return ::adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
 CgroupHierarchy find_cgroup_hierarchy() {

@@ -19,6 +19,8 @@ struct ClockPair {
   std::uint64_t real_ns;
 };
 ClockPair read_clocks();
+// Whether a time service keeps real time right (adjtimex(2)).
+bool is_clock_synchronised();
 std::uint64_t boot_time_ns();
 
 // The cgroup hierarchy that tells containers apart: the unified one on a pure v2 host; where v1

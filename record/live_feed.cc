@@ -85,6 +85,9 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   info.cgroup_hierarchy = feed->hierarchy_.id;
   info.cgroup_controllers = feed->hierarchy_.controllers;
   info.options = options.described;
+  info.options.emplace_back(format::kClockOption, is_clock_synchronised()
+                                                      ? format::kClockSynchronised
+                                                      : format::kClockAlone);
   for (const format::TableLayout& layout : format::all_kind_layouts())
     if (feed->options_.kinds & format::kind_bit(layout.kind)) info.kinds.push_back(layout.kind);
   info.boot_of_start = boot_time_ns();

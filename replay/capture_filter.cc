@@ -108,6 +108,10 @@ bool CaptureFilter::is_behind_first(const Session& session) const {
 
 Status CaptureFilter::begin_capture(const Session& session) {
   const format::SegmentInfo& info = session.state().info();
+  if (is_merged(info))
+    return Error(ErrorCode::usage,
+                 "a merged capture cannot be filtered into a new one; filter its parts, then merge "
+                 "them");
   const bool goes_on = open_ && info.capture_id == source_id_;
   if (open_) {
     DSE_TRY(begin_segment(session));

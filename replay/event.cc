@@ -21,9 +21,13 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 
 }  // namespace
 
-EventBatch::EventBatch(const ObservationPoint& point, const format::Batch& batch,
-                       const State& state)
-    : point_(&point), batch_(&batch), state_(&state), columns_(point.fields().size()) {}
+EventBatch::EventBatch(const ObservationPoint& point, const ObservationPoint& maker,
+                       const format::Batch& batch, const State& state)
+    : point_(&point),
+      maker_(&maker),
+      batch_(&batch),
+      state_(&state),
+      columns_(point.fields().size()) {}
 
 std::uint64_t EventBatch::number(std::uint32_t event) const {
   return record_number(*batch_, positions_[event]);
@@ -237,6 +241,11 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
   } else if (field.name == "evt.type") {
     out.texts = own_texts(1) = {point_->name()};
     out.index = own_numbers(size());
+  } else if (field.name == "host.name") {
+    // Of a capture that does not say, it is missing.
+    const std::string& host = state_->info().host_name;
+    out.texts = own_texts(1) = {host.empty() ? std::string_view() : std::string_view(host)};
+    out.index = own_numbers(size());
   } else if (field.name == "evt.time" || field.name == "evt.cpu") {
     std::vector<EventColumn> columns;
     for (const format::Table* part : parts_) {
@@ -247,7 +256,7 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
   } else if (!field.from.empty()) {
     DSE_TRY_ASSIGN(out, source_column(field.from));
   } else {
-    DSE_TRY(point_->derive(field, *this, out));
+    DSE_TRY(maker_->derive(field, *this, out));
     if (!out.is_text() && !out.numbers.data()) {
       DSE_TRY_ASSIGN(out, derive_from_state(field.name, *this));
     }

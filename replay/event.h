@@ -44,7 +44,11 @@ struct EventColumn {
 // The events that one point made of one batch. Columns come into being when they are asked for.
 class EventBatch {
  public:
-  EventBatch(const ObservationPoint& point, const format::Batch& batch, const State& state);
+  EventBatch(const ObservationPoint& point, const format::Batch& batch, const State& state)
+      : EventBatch(point, point, batch, state) {}
+  // With values that `maker` derives, which is another() of the point.
+  EventBatch(const ObservationPoint& point, const ObservationPoint& maker,
+             const format::Batch& batch, const State& state);
   // Columns point into the batch's own memory, which a move keeps and a copy would not.
   EventBatch(EventBatch&&) = default;
   EventBatch& operator=(EventBatch&&) = default;
@@ -117,6 +121,7 @@ class EventBatch {
   Result<EventColumn> make_element(std::size_t field, std::string_view index) const;
 
   const ObservationPoint* point_;
+  const ObservationPoint* maker_;
   const format::Batch* batch_;
   const State* state_;
   std::vector<const format::Table*> parts_;

@@ -6,6 +6,7 @@
 
 #include "replay/filter/parser.h"
 #include "replay/from_state.h"
+#include "replay/points/points.h"
 
 namespace dse::replay {
 
@@ -30,6 +31,8 @@ StateNeeds ObservationPoint::use(const std::vector<std::size_t>& used) {
 }
 
 Status ObservationPoint::derive(const Field&, const EventBatch&, EventColumn&) const { return {}; }
+
+std::unique_ptr<ObservationPoint> ObservationPoint::another() const { return make_point(name_); }
 
 std::shared_ptr<const filter::Spec> ObservationPoint::spec(filter::Action action,
                                                            std::string_view text) const {

@@ -54,6 +54,10 @@ class ObservationPoint {
   virtual bool remembers() const { return false; }
   // Another capture begins.
   virtual void reset() {}
+  // Another one of its kind that has seen nothing, for a second host in a merged capture; its own filters
+  // are not asked. Points that come with dse need not override this; nullptr: the point cannot watch
+  // merged captures.
+  virtual std::unique_ptr<ObservationPoint> another() const;
 
   // Filters by expression ("sig.name = SIGKILL"; replay/filter/parser.h has the grammar) and by
   // callable, in any mixture. What is wrong with an expression comes out of the session before its

@@ -11,6 +11,7 @@
 namespace dse::replay {
 namespace {
 
+constexpr std::string_view kHostField = "host.name";
 constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m", kReset = "\x1b[0m";
 
 const EventColumn* column_of(const EventBatch& events, const ShownField& shown) {
@@ -160,7 +161,7 @@ std::vector<ShownField> chosen_fields(const ObservationPoint& point,
       if (auto shown = find_shown(point, name)) chosen.push_back(std::move(*shown));
   } else {
     for (std::size_t i = 0; i < point.fields().size(); ++i)
-      if (point.fields()[i].shown_by(point.name()))
+      if (point.fields()[i].shown_by(point.name()) || point.fields()[i].name == kHostField)
         chosen.push_back({i, {}, point.fields()[i].type});
   }
   return chosen;
@@ -172,12 +173,13 @@ std::vector<ShownField> chosen_fields(const ObservationPoint& point,
 
 JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std::string>* only) {
   for (ShownField& shown : chosen_fields(point, only)) {
+    const bool merged_only = !only && point.fields()[shown.field].name == kHostField;
     std::vector<std::string> names = split(point.fields()[shown.field].name);
     std::string key;
     append_quoted(shown.index.empty() ? names.back() : names.back() + "[" + shown.index + "]", key);
     key += ':';
     names.pop_back();
-    parts_.push_back({std::move(shown), std::move(names), std::move(key)});
+    parts_.push_back({std::move(shown), std::move(names), std::move(key), merged_only});
   }
   // JSON has one object per group, so the members of a group must follow one another: order by
   // where each group first appears, level by level.
@@ -205,7 +207,8 @@ JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std:
 
 std::vector<std::size_t> JsonRenderer::fields() const {
   std::vector<std::size_t> out;
-  for (const Part& part : parts_) out.push_back(part.shown.field);
+  for (const Part& part : parts_)
+    if (!part.merged_only) out.push_back(part.shown.field);
   return out;
 }
 
@@ -213,7 +216,9 @@ void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::st
   out += '{';
   const Part* last = nullptr;
   std::size_t open = 0;  // groups that are open, all of `last`
+  const bool merged = events.batch().slice() != 0;
   for (const Part& part : parts_) {
+    if (part.merged_only && !merged) continue;
     const EventColumn* column = column_of(events, part.shown);
     if (!column || column->missing(event)) continue;
     std::size_t common = 0;
@@ -247,6 +252,7 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
     return;
   }
   time_ = find_shown(point, "evt.time");
+  host_ = find_shown(point, kHostField);
   head_ = fmt::format("  {}{:<17}{}  ", colour ? kCyan : "", point.name(), colour ? kReset : "");
   if (colour) tail_ = kReset;
 
@@ -301,6 +307,14 @@ void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::st
     if (time && !time->missing(event))
       append_text_value(events, *time, FieldType::time, event, out);
     out += tail_;
+    if (host_ && events.batch().slice() != 0) {
+      const EventColumn* host = column_of(events, *host_);
+      out += "  ";
+      if (host && !host->missing(event))
+        append_text_value(events, *host, FieldType::text, event, out);
+      else
+        out += '?';
+    }
     out += head_;
   }
   unsigned left_out = 0;

@@ -21,7 +21,8 @@ struct ShownField {
 class JsonRenderer {
  public:
   // All fields of `point`, or those of `only` that it has ("proc.args[0]": an element), in that
-  // order as far as JSON's nesting permits. The key of an element is "args[0]".
+  // order as far as JSON's nesting permits. The key of an element is "args[0]". Of merged captures,
+  // all fields are with host.name.
   explicit JsonRenderer(const ObservationPoint& point,
                         const std::vector<std::string>* only = nullptr);
 
@@ -36,6 +37,7 @@ class JsonRenderer {
     ShownField shown;
     std::vector<std::string> groups;  // "evt" of "evt.num"
     std::string key;                  // "\"num\":"
+    bool merged_only = false;         // shown of merged captures alone
   };
   std::vector<Part> parts_;
 };
@@ -61,7 +63,7 @@ class TextRenderer {
 
   std::vector<Part> parts_;
   std::string head_, tail_;
-  std::optional<ShownField> time_;
+  std::optional<ShownField> time_, host_;
   bool tabs_ = false;
 };
 

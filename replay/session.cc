@@ -6,6 +6,13 @@
 namespace dse::replay {
 namespace {
 
+// Whether the records of a capture come with numbers of their own.
+bool brings_numbers(const format::SegmentInfo& info) {
+  return std::any_of(info.options.begin(), info.options.end(), [](const auto& option) {
+    return option.first == kFilteredOption || option.first == format::kNumberedOption;
+  });
+}
+
 // nullptr: it is no filtered capture.
 const std::string* filtered_points(const format::SegmentInfo& info) {
   for (const auto& [name, value] : info.options)
@@ -15,7 +22,9 @@ const std::string* filtered_points(const format::SegmentInfo& info) {
 
 }  // namespace
 
-Session::Session(std::unique_ptr<format::Source> source) : source_(std::move(source)) {}
+Session::Session(std::unique_ptr<format::Source> source) : source_(std::move(source)) {
+  lanes_.try_emplace(0);
+}
 Session::~Session() = default;
 
 ObservationPoint& Session::add(std::unique_ptr<ObservationPoint> point) {
@@ -51,15 +60,15 @@ void Session::start() {
   for (const auto& point : points_)
     if (start_status_) start_status_ = point->filter_status();
   use_fields();
-  kinds_ |= state_.kinds();
-  unskipped_ |= state_.kinds() | extra_kinds_;
+  format::KindSet remembered = lanes_.at(0).state.kinds();
+  kinds_ |= remembered;
+  unskipped_ |= remembered | extra_kinds_;
   source_->want(kinds_ | extra_kinds_);
   source_->want_blocks(
       [this](const format::BlockSummary& block) { return is_block_wanted(block); });
 }
 
 void Session::use_fields() {
-  StateNeeds needs;
   for (const auto& point : points_) {
     std::vector<std::size_t> used;
     for (std::size_t i = 0; i < point->fields().size(); ++i) {
@@ -74,13 +83,17 @@ void Session::use_fields() {
       read.insert(read.end(), used.begin(), used.end());
       std::sort(read.begin(), read.end());
       read.erase(std::unique(read.begin(), read.end()), read.end());
-      needs = needs | point->use(read);
+      needs_ = needs_ | point->use(read);
+      read_.push_back(std::move(read));
       kinds_ |= point->kinds();
       if (point->remembers()) unskipped_ |= point->kinds();
     }
+    if (!live_.back()) read_.emplace_back();
     used_.push_back(std::move(used));
   }
-  state_.set_needs(needs);
+  Lane& lane = lanes_[0];
+  lane.state.set_needs(needs_);
+  for (const auto& point : points_) lane.makers.push_back(point.get());
 }
 
 // Only what nothing depends on may be passed over: no state, no gaps, and all events out of the window
@@ -88,11 +101,12 @@ void Session::use_fields() {
 bool Session::is_block_wanted(const format::BlockSummary& block) const {
   if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
   // Records that set the clock are state, so the clock at hand is that of the block.
-  auto real = [&](std::uint64_t boot) { return state_.real_time(boot, ~std::uint64_t{0}); };
+  const State& state = lanes_.at(block.lane).state;
+  auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
   filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
                         {block.first + 1, block.first + block.count}};
-  // There events have the numbers of the original.
-  if (filtered_points(state_.info())) bounds.number = {0, ~std::uint64_t{0}};
+  // There events have the numbers of the original, or of the whole.
+  if (brings_numbers(state.info())) bounds.number = {0, ~std::uint64_t{0}};
   if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
     return true;
   if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
@@ -116,34 +130,66 @@ Status Session::make_columns(const EventBatch& events, const std::vector<std::si
   return {};
 }
 
-void Session::take_capture() {
-  state_.reset(source_->info());
-  for (auto& point : points_) point->reset();
+// Beside those that there are.
+Status Session::add_lane(std::uint32_t number) {
+  Lane& lane = lanes_[number];
+  lane.state.set_needs(needs_);
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    lane.own.push_back(points_[i]->another());
+    if (!lane.own.back())
+      return Error(ErrorCode::usage, points_[i]->name() + " cannot watch merged captures");
+    lane.makers.push_back(lane.own.back().get());
+    if (live_[i]) lane.own.back()->use(read_[i]);
+  }
+  return {};
+}
+
+void Session::end_lane(std::uint32_t number) {
+  // The first one is always there, but needs no memory any more.
+  if (number == 0)
+    lanes_.at(0).state.reset({});
+  else
+    lanes_.erase(number);
+  at_ = 0;
+}
+
+Status Session::take_capture(const format::Step& step) {
+  if (step.what == format::Step::What::capture)
+    std::erase_if(lanes_, [](const auto& lane) { return lane.first != 0; });
+  at_ = step.lane;
+  if (!lanes_.contains(at_)) DSE_TRY(add_lane(at_));
+  Lane& lane = lanes_.at(at_);
   const format::SegmentInfo& info = source_->info();
+  lane.state.reset(info);
+  for (ObservationPoint* point : lane.makers) point->reset();
   note_unrecorded(info);
   std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
   if (since_start_) since_ = start + *std::exchange(since_start_, {});
   if (until_start_) until_ = start + *std::exchange(until_start_, {});
+  return {};
 }
 
 Status Session::take(format::Step step) {
-  batch_ = std::move(step.batch);
-  DSE_TRY(state_.advance(*batch_));
-  judged_.reserve(points_.size());
+  at_ = step.lane;
+  Work& work = work_.emplace_back(std::move(*step.batch), step.lane);
+  DSE_TRY(lanes_.at(at_).state.advance(work.batch));
+  work.judged.reserve(points_.size());
   for (std::size_t i = 0; i < points_.size(); ++i)
-    if (live_[i]) DSE_TRY(judge(i));
-  return note_gaps(*batch_);
+    if (live_[i]) DSE_TRY(judge(work, i));
+  return note_gaps(work);
 }
 
 // What becomes of the events of one point.
-Status Session::judge(std::size_t place) {
+Status Session::judge(Work& work, std::size_t place) {
   ObservationPoint& point = *points_[place];
-  Judged judged{EventBatch(point, *batch_, state_), {}, {}};
-  DSE_TRY(point.process(*batch_, state_, judged.events));
+  Lane& lane = lanes_.at(work.lane);
+  ObservationPoint& maker = *lane.makers[place];
+  Judged judged{EventBatch(point, maker, work.batch, lane.state), {}, {}};
+  DSE_TRY(maker.process(work.batch, lane.state, judged.events));
   const std::size_t n = judged.events.size();
   if (n == 0) return {};
   judged.considered.assign(n, 1);
-  if (batch_->filtered()) apply_marks(judged.events, judged.considered);
+  if (work.batch.filtered()) apply_marks(judged.events, judged.considered);
   DSE_TRY(apply_window(judged.events, judged.considered));
   if (point.chain().empty()) {
     judged.kept = judged.considered;
@@ -157,7 +203,7 @@ Status Session::judge(std::size_t place) {
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
   if (std::find(shown.begin(), shown.end(), 1) != shown.end())
     DSE_TRY(make_columns(judged.events, used_[place]));
-  judged_.push_back(std::move(judged));
+  work.judged.push_back(std::move(judged));
   return {};
 }
 
@@ -185,7 +231,8 @@ Status Session::apply_window(const EventBatch& events, filter::Mask& considered)
   for (std::uint32_t i = 0; i < events.size(); ++i) {
     std::uint64_t real = time->missing(i)
                              ? 0
-                             : state_.real_time(time->numbers[time->slot(i)], events.number(i));
+                             : events.state().real_time(time->numbers[time->slot(i)],
+                                                        events.number(i));
     considered[i] = !time->missing(i) && (!since_ || real >= *since_) &&
                     (!until_ || real <= *until_);
   }
@@ -223,12 +270,11 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
     if (live_[i] && (points_[i]->kinds() & ~recorded)) unrecorded_.insert(points_[i]->name());
 }
 
-Status Session::note_gaps(const format::Batch& batch) {
+Status Session::note_gaps(const Work& work) {
+  const State& state = lanes_.at(work.lane).state;
   return place_gaps(
-      batch, kinds_,
-      [&](std::uint64_t boot_ns, std::uint64_t number) {
-        return state_.real_time(boot_ns, number);
-      },
+      work.batch, kinds_,
+      [&](std::uint64_t boot_ns, std::uint64_t number) { return state.real_time(boot_ns, number); },
       [&](const PlacedGap& gap) {
         return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_);
       },
@@ -236,38 +282,46 @@ Status Session::note_gaps(const format::Batch& batch) {
 }
 
 // The events to give out, once all points have made theirs.
-void Session::choose() {
-  for (const Judged& judged : judged_) {
+void Session::choose(Work& work) const {
+  for (const Judged& judged : work.judged) {
     Cursor cursor{&judged.events, {}};
     const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
     for (std::uint32_t i = 0; i < shown.size(); ++i)
       if (shown[i]) cursor.chosen.push_back(i);
-    if (!cursor.chosen.empty()) cursors_.push_back(std::move(cursor));
+    if (!cursor.chosen.empty()) work.cursors.push_back(std::move(cursor));
   }
 }
 
-// The events of all points in the order of their records; of one record, in that of the points.
-std::optional<Event> Session::next_of_batch() {
+// The events of all points in the order of their records; of one record, in that of the points. The
+// records of several hosts have their order in their numbers.
+std::optional<Event> Session::next_of_slice() {
   Cursor* first = nullptr;
-  std::uint32_t position = 0;
-  for (Cursor& cursor : cursors_) {
-    if (cursor.next == cursor.chosen.size()) continue;
-    std::uint32_t at = cursor.events->positions()[cursor.chosen[cursor.next]];
-    if (!first || at < position) {
-      first = &cursor;
-      position = at;
+  std::uint64_t lowest = 0;
+  const bool one = work_.size() == 1;
+  for (Work& work : work_)
+    for (Cursor& cursor : work.cursors) {
+      if (cursor.next == cursor.chosen.size()) continue;
+      std::uint32_t position = cursor.events->positions()[cursor.chosen[cursor.next]];
+      std::uint64_t at = one ? position : work.batch.number(position);
+      if (!first || at < lowest) {
+        first = &cursor;
+        lowest = at;
+      }
     }
-  }
   if (!first) return {};
   return Event(first->events, first->chosen[first->next++]);
 }
 
 bool Session::more_ready() const {
-  return std::any_of(cursors_.begin(), cursors_.end(),
-                     [](const Cursor& cursor) { return cursor.next < cursor.chosen.size(); });
+  for (const Work& work : work_)
+    for (const Cursor& cursor : work.cursors)
+      if (cursor.next < cursor.chosen.size()) return true;
+  return false;
 }
 
-Result<Session::Step> Session::next_batch() {
+// Takes the next step of the source, and adds it to the work at hand if it is a batch. Nothing: the slice
+// that there is work of is complete.
+Result<std::optional<Session::Step>> Session::step() {
   start();
   idle_ = false;
   if (!start_status_) {
@@ -275,37 +329,68 @@ Result<Session::Step> Session::next_batch() {
     return std::exchange(start_status_, {}).error();
   }
   while (!ended_) {
-    cursors_.clear();
-    judged_.clear();
-    batch_.reset();
-    auto step = source_->next();
+    Result<format::Step> step = ahead_ ? Result<format::Step>(*std::exchange(ahead_, {}))
+                                       : source_->next();
     if (!step) {
       ended_ = true;
       return step.error();
     }
+    if (!work_.empty() && !belongs_to_slice(*step)) {
+      // What has no slice is not kept for later either.
+      if (step->what == format::Step::What::idle)
+        idle_ = true;
+      else
+        ahead_ = std::move(*step);
+      return std::optional<Step>();
+    }
     switch (step->what) {
       case format::Step::What::end: ended_ = true; break;
-      case format::Step::What::idle: idle_ = true; return Step::idle;
-      case format::Step::What::capture: take_capture(); return Step::capture;
+      case format::Step::What::idle: idle_ = true; return std::optional(Step::idle);
+      case format::Step::What::leaves: end_lane(step->lane); break;
+      case format::Step::What::capture:
+      case format::Step::What::joins:
+        DSE_TRY(take_capture(*step));
+        return std::optional(Step::capture);
       case format::Step::What::batch:
         if (auto status = take(std::move(*step)))
-          return Step::batch;
+          return std::optional(Step::batch);
         else {
           // One block that does not decode does not spoil the others.
-          judged_.clear();
+          work_.pop_back();
           source_->report_damage(status.error());
         }
     }
   }
-  return Step::end;
+  return std::optional(Step::end);
+}
+
+// Of each host a slice has one batch.
+bool Session::belongs_to_slice(const format::Step& step) const {
+  return step.what == format::Step::What::batch && step.batch->slice() != 0 &&
+         step.batch->slice() == work_.front().batch.slice() &&
+         std::none_of(work_.begin(), work_.end(),
+                      [&](const Work& work) { return work.lane == step.lane; });
+}
+
+Result<Session::Step> Session::next_batch() {
+  work_.clear();
+  // Without work at hand there is no slice to complete.
+  DSE_TRY_ASSIGN(std::optional<Step> next, step());
+  return *next;
 }
 
 Result<std::optional<Event>> Session::next() {
   while (true) {
-    if (auto event = next_of_batch()) return event;
-    DSE_TRY_ASSIGN(Step step, next_batch());
-    if (step == Step::end || step == Step::idle) return std::optional<Event>();
-    if (step == Step::batch) choose();
+    if (auto event = next_of_slice()) return event;
+    work_.clear();
+    while (true) {
+      DSE_TRY_ASSIGN(std::optional<Step> last, step());
+      if (last == Step::end || last == Step::idle) return std::optional<Event>();
+      if (last == Step::capture) continue;
+      if (last == Step::batch) choose(work_.back());
+      // More of a slice may follow.
+      if (!last || work_.back().batch.slice() == 0) break;
+    }
   }
 }
 

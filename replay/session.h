@@ -3,6 +3,8 @@
 #pragma once
 
 #include <iterator>
+#include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -62,9 +64,11 @@ class Session {
   enum class Step { capture, batch, idle, end };
   Result<Step> next_batch();
   // Of the last batch; valid until the next call. Points that keep nothing, or whose columns are damaged,
-  // are left out.
-  const format::Batch& batch() const { return *batch_; }
-  const std::vector<Judged>& judged() const { return judged_; }
+  // are left out. In a merged capture, batches of several hosts follow one another.
+  const format::Batch& batch() const { return work_.front().batch; }
+  const std::vector<Judged>& judged() const { return work_.front().judged; }
+  // Of the capture that the last batch, or the last step `capture`, is of.
+  const State& state() const { return lanes_.at(at_).state; }
   // Records of these kinds are wanted too, whatever the points need. Before the first event.
   void want(format::KindSet kinds) { extra_kinds_ |= kinds; }
 
@@ -98,34 +102,52 @@ class Session {
   const std::set<std::string>& unrecorded() const { return unrecorded_; }
 
   format::Source& source() { return *source_; }
-  const State& state() const { return state_; }
   const std::vector<std::unique_ptr<ObservationPoint>>& points() const { return points_; }
   // Every record kind that points and state need; also what a recorder should record for them.
   // Fixes points and fields.
   format::KindSet kinds();
 
  private:
+  // One of the captures that are read side by side: what is remembered of it.
+  struct Lane {
+    State state;
+    // The points that make its events: of the first lane the user's own, of others such as they are.
+    std::vector<ObservationPoint*> makers;
+    std::vector<std::unique_ptr<ObservationPoint>> own;
+  };
   // Where the events of a batch have been given out up to.
   struct Cursor {
     const EventBatch* events;
     std::vector<std::uint32_t> chosen;
     std::size_t next = 0;
   };
+  // A batch, and what has become of it.
+  struct Work {
+    Work(format::Batch of, std::uint32_t in) : batch(std::move(of)), lane(in) {}
+    format::Batch batch;
+    std::uint32_t lane;
+    std::vector<Judged> judged;
+    std::vector<Cursor> cursors;
+  };
 
   void start();
   void use_fields();
+  Result<std::optional<Step>> step();
   Status take(format::Step step);
-  void take_capture();
-  Status judge(std::size_t point);
+  Status take_capture(const format::Step& step);
+  Status add_lane(std::uint32_t number);
+  void end_lane(std::uint32_t number);
+  Status judge(Work& work, std::size_t point);
   // Of a filtered capture, the events that are not hidden.
   static void apply_marks(const EventBatch& events, filter::Mask& considered);
   Status apply_window(const EventBatch& events, filter::Mask& considered) const;
   Status hide_self(Judged& judged);
+  bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
-  void choose();
-  std::optional<Event> next_of_batch();
-  Status note_gaps(const format::Batch& batch);
+  void choose(Work& work) const;
+  std::optional<Event> next_of_slice();
+  Status note_gaps(const Work& work);
   void note_unrecorded(const format::SegmentInfo& info);
 
   std::unique_ptr<format::Source> source_;
@@ -135,7 +157,10 @@ class Session {
   std::vector<bool> live_;                      // by point: its filters keep anything at all
   std::optional<std::uint64_t> since_, until_;
   std::optional<std::uint64_t> since_start_, until_start_;
-  State state_;
+  std::vector<std::vector<std::size_t>> read_;  // by point: places of all fields that are read
+  StateNeeds needs_;
+  std::map<std::uint32_t, Lane> lanes_;  // by number
+  std::uint32_t at_ = 0;                 // the lane at hand
   bool show_self_ = false;
   bool show_dropped_ = false;
   std::uint64_t hidden_self_ = 0;
@@ -148,9 +173,9 @@ class Session {
   format::KindSet kinds_ = 0;        // of live points and the state
   format::KindSet extra_kinds_ = 0;  // see want()
   format::KindSet unskipped_ = 0;    // kinds whose blocks are read whatever their time
-  std::optional<format::Batch> batch_;
-  std::vector<Judged> judged_;
-  std::vector<Cursor> cursors_;
+  // The batch at hand; next() has all those of a slice.
+  std::list<Work> work_;
+  std::optional<format::Step> ahead_;  // that does not belong to the slice any more
   filter::Scratch scratch_;
   Status status_;
 };

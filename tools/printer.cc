@@ -130,7 +130,7 @@ bool Printer::print(const replay::Event& event) {
   ++printed_;
   if (options_.summary) {
     if (auto boot = event.number("evt.time")) {
-      std::uint64_t real = session_->state().real_time(*boot, event.batch().number(event.row()));
+      std::uint64_t real = event.batch().state().real_time(*boot, event.batch().number(event.row()));
       if (first_time_ == 0 || real < first_time_) first_time_ = real;
       last_time_ = std::max(last_time_, real);
     }
