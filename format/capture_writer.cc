@@ -13,8 +13,6 @@
 namespace dse::format {
 namespace {
 
-constexpr std::size_t kMaxIndex = 65536;
-
 EntryHeader header_of(const Rows& rows, EntryType type) {
   EntryHeader header;
   header.type = type;
@@ -68,7 +66,7 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message) {
     for (const KindCount& kind : header.kinds)
       if (kind.kind < kMaxKinds) kinds |= std::uint64_t{1} << kind.kind;
     // A stream that never rotates would let the index grow for ever: it thins itself out.
-    if (index_.size() >= kMaxIndex) {
+    if (index_.size() >= kMaxIndexItems) {
       std::size_t kept = 0;
       for (std::size_t i = 0; i < index_.size(); i += 2) index_[kept++] = index_[i];
       index_.resize(kept);
