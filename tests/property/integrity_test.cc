@@ -2,6 +2,8 @@
 // is whole.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "format/compact.h"
 #include "tests/property/integrity.h"
 
