@@ -172,8 +172,7 @@ class MemorySource final : public ByteSource {
 
 }  // namespace
 
-Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name,
-                                                     std::uint64_t limit) {
+Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name, std::uint64_t limit) {
   FileHandle file(name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
   std::string shown = name == "-" ? "standard input" : name;
   if (file.get() < 0) {

@@ -92,8 +92,8 @@ std::optional<Batch> CaptureChecker::entry(const EntryRef& entry) {
   std::optional<Batch> batch;
   if (header.type != EntryType::trailer) end_position_.reset();
   const bool has_rows = header.type == EntryType::block || header.type == EntryType::snapshot;
-  if (!has_rows && (header.count || header.min_time || header.max_time || header.lost ||
-                    !header.kinds.empty()))
+  if (!has_rows &&
+      (header.count || header.min_time || header.max_time || header.lost || !header.kinds.empty()))
     report(entry, "its header has records, and it cannot have any");
   switch (header.type) {
     case EntryType::segment: begin_segment(entry); break;
@@ -146,8 +146,8 @@ void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const Ent
     report(entry, "the number of its first record is not that of its header");
   const bool same = at.known && at.id == info.capture_id;
   if (auto number = segment_number(path_); first_in_input_ && number && *number != info.first)
-    report(entry, fmt::format("the file is named by record {}, and begins with {}", *number,
-                              info.first));
+    report(entry,
+           fmt::format("the file is named by record {}, and begins with {}", *number, info.first));
   if (same) {
     if (info.first > at.next_record)
       report(entry, "before it, " + missing(at.next_record, info.first));

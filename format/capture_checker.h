@@ -53,10 +53,10 @@ class CaptureChecker {
   // A capture. There may be several, one after the other or side by side.
   struct Lane {
     CaptureId id{};
-    bool known = false;              // a header of it was read
-    std::uint32_t segment = 0;       // the number of the last one
+    bool known = false;         // a header of it was read
+    std::uint32_t segment = 0;  // the number of the last one
     std::uint64_t next_record = 0;
-    std::uint64_t last_number = 0;   // as tools show it, where records bring theirs with them
+    std::uint64_t last_number = 0;  // as tools show it, where records bring theirs with them
     Continuity continuity;
     std::uint64_t used = 0;
     // Of the segment at hand.
@@ -85,7 +85,7 @@ class CaptureChecker {
   bool first_in_input_ = true;
   std::map<std::uint64_t, Lane> lanes_;  // by short id
   std::uint64_t uses_ = 0;
-  std::optional<CaptureId> in_directory_;  // the capture that came last in directory_
+  std::optional<CaptureId> in_directory_;      // the capture that came last in directory_
   std::optional<std::uint64_t> end_position_;  // of the end entry, if that came last
   std::uint64_t end_capture_ = 0;
 };

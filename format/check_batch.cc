@@ -79,7 +79,8 @@ Result<Recomputed> recompute(const Batch& batch) {
 void compare(const EntryHeader& header, const Recomputed& found, std::vector<std::string>& faults) {
   std::map<Kind, std::uint64_t> told;
   bool twice = false;
-  for (const KindCount& kind : header.kinds) twice = !told.emplace(kind.kind, kind.count).second || twice;
+  for (const KindCount& kind : header.kinds)
+    twice = !told.emplace(kind.kind, kind.count).second || twice;
   if (twice) faults.push_back("the header names a kind twice");
   std::erase_if(told, [](const auto& kind) { return kind.second == 0; });
   if (told != found.kinds)
@@ -93,9 +94,9 @@ void compare(const EntryHeader& header, const Recomputed& found, std::vector<std
   if (found.newer)  // the others must lie between
     right = header.min_time <= found.min_time && header.max_time >= found.max_time;
   if (!right)
-    faults.push_back(fmt::format("the header's times {} to {} are not those of the records, {} to {}",
-                                 header.min_time, header.max_time, found.min_time,
-                                 found.max_time));
+    faults.push_back(
+        fmt::format("the header's times {} to {} are not those of the records, {} to {}",
+                    header.min_time, header.max_time, found.min_time, found.max_time));
 }
 
 }  // namespace
@@ -131,9 +132,9 @@ Continuity::State& Continuity::enter(const Stream& stream, std::vector<std::stri
   State& state = at->second;
   if (std::exchange(told->second.met, true)) return state;
   if (!first && state.next != told->second.seq)
-    faults.push_back(fmt::format(
-        "{} on CPU {} goes on with sequence number {}, where {} is expected",
-        kind_name(stream.first), stream.second, told->second.seq, state.next));
+    faults.push_back(
+        fmt::format("{} on CPU {} goes on with sequence number {}, where {} is expected",
+                    kind_name(stream.first), stream.second, told->second.seq, state.next));
   state.next = told->second.seq;
   return state;
 }

@@ -14,8 +14,8 @@ constexpr std::uint32_t kBlockRecords = 32768;
 constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 
 Error refuse(const std::string& path, const std::string& why) {
-  return {ErrorCode::damaged, path + ": " + why +
-                                  "; only what is whole is compacted: 'dse recover' makes it so"};
+  return {ErrorCode::damaged,
+          path + ": " + why + "; only what is whole is compacted: 'dse recover' makes it so"};
 }
 
 }  // namespace
@@ -36,16 +36,17 @@ Compaction::Account Compaction::account() const {
 Status Compaction::checked() const {
   if (!finding_) return {};
   std::string entry = finding_->entry.empty() ? "" : finding_->entry + ": ";
-  return refuse(finding_->path, fmt::format("at byte {}: {}{}", finding_->offset, entry,
-                                            finding_->reason));
+  return refuse(finding_->path,
+                fmt::format("at byte {}: {}{}", finding_->offset, entry, finding_->reason));
 }
 
 Status Compaction::run(const std::vector<std::string>& paths) {
   DSE_TRY_ASSIGN(auto segments, pin_segments(paths));
   for (const PinnedSegment& segment : segments) {
     if (segment.growing)
-      return Error(ErrorCode::usage, segment.path + " is still being recorded; compact what is "
-                                                    "complete, or wait for the rest");
+      return Error(ErrorCode::usage, segment.path +
+                                         " is still being recorded; compact what is "
+                                         "complete, or wait for the rest");
     if (segment.open_name) return refuse(segment.path, "its recorder died");
   }
   DSE_TRY_ASSIGN(out_, Transcriber::open(options_, fs_));
@@ -78,8 +79,9 @@ Status Compaction::entry(const EntryRef& entry) {
   if (batch)
     for (Kind kind : batch->kinds())
       if (kind != 0 && !batch->table(kind))
-        return Error(ErrorCode::usage, path_ + ": it has records of a kind that only a newer dse "
-                                               "knows; compact it with that one");
+        return Error(ErrorCode::usage, path_ +
+                                           ": it has records of a kind that only a newer dse "
+                                           "knows; compact it with that one");
   switch (header.type) {
     case EntryType::segment: return begin_segment(entry);
     case EntryType::snapshot: return out_->begin_segment(info_, info_.first, &*batch);
@@ -95,14 +97,18 @@ Status Compaction::entry(const EntryRef& entry) {
 Status Compaction::begin_segment(const EntryRef& entry) {
   DSE_TRY_ASSIGN(SegmentInfo info, open_segment_info(entry.header, entry.body));
   if (info.abi_version > DSE_ABI_VERSION)
-    return Error(ErrorCode::usage, path_ + ": it was recorded by a newer dse; compact it with that one");
-  if (entry.header.position != 0)
-    return Error(ErrorCode::usage, path_ + ": merged captures cannot be compacted; compact each before "
-                                           "they are merged");
-  if (any_ && out_->has_files() && info.first <= info_.first)
     return Error(ErrorCode::usage,
-                 path_ + ": its records have numbers that others have too, and files of a directory are "
-                         "named by them; write a file NAME.dse, or each capture by itself");
+                 path_ + ": it was recorded by a newer dse; compact it with that one");
+  if (entry.header.position != 0)
+    return Error(ErrorCode::usage, path_ +
+                                       ": merged captures cannot be compacted; compact each before "
+                                       "they are merged");
+  if (any_ && out_->has_files() && info.first <= info_.first)
+    return Error(
+        ErrorCode::usage,
+        path_ +
+            ": its records have numbers that others have too, and files of a directory are "
+            "named by them; write a file NAME.dse, or each capture by itself");
   if (!any_ || info.capture_id != info_.capture_id) out_->begin_capture();
   any_ = true;
   info_ = std::move(info);

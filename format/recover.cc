@@ -146,7 +146,8 @@ void Recovery::lose_open(const EntryHeader& next) {
 void Recovery::settle(std::uint64_t first, std::uint64_t until, std::uint64_t offset) {
   const bool gap = original_.next && first > *original_.next;
   if (open_ || gap) {
-    LostPart lost = open_ ? *std::exchange(open_, {}) : part(offset, "before it, records are missing");
+    LostPart lost = open_ ? *std::exchange(open_, {})
+                          : part(offset, "before it, records are missing");
     lost.lost = false;
     if (gap) {
       lost.records = first - *original_.next;
@@ -192,8 +193,8 @@ Status Recovery::take_segment(const EntryRef& entry) {
   empty_end_.reset();
   auto info = open_segment_info(entry.header, entry.body);
   if (!info)
-    report(part(entry.offset, "segment header: " + info.error().message() +
-                                  "; made from what else is known"));
+    report(part(entry.offset,
+                "segment header: " + info.error().message() + "; made from what else is known"));
   SegmentInfo known = info ? std::move(*info) : make_info(entry.header.capture);
   enter_capture(entry.header.capture);
   original_.info = std::move(known);
@@ -209,7 +210,7 @@ Status Recovery::take_segment(const EntryRef& entry) {
                              std::none_of(options.begin(), options.end(), [](const auto& option) {
                                return option.first == kRecoveredOption;
                              });
-    settle(first, original_.info.boot_time, entry.offset);
+    settle(first, 0, entry.offset);
   }
   pending_ = Pending{original_.info, {}, false};
   // Nothing came of the segment before, and nothing is missing: then its snapshot still counts.
@@ -225,9 +226,8 @@ Status Recovery::take_snapshot(const EntryRef& entry) {
   if (checked.sound() && is_known(*checked.batch, entry.header))
     pending_->snapshot = std::move(checked.batch);
   else
-    report(part(entry.offset, "snapshot: " + (checked.faults.empty()
-                                                  ? "made by a newer version"
-                                                  : checked.faults.front())));
+    report(part(entry.offset, "snapshot: " + (checked.faults.empty() ? "made by a newer version"
+                                                                     : checked.faults.front())));
   return {};
 }
 
@@ -235,7 +235,8 @@ Status Recovery::take_block(const EntryRef& entry) {
   const EntryHeader& header = entry.header;
   if (original_.any && header.capture == original_.capture && original_.next &&
       header.first < *original_.next && (pending_ || begun_)) {
-    LostPart again = part(entry.offset, describe_entry(header) + ": its records were there already");
+    LostPart again = part(entry.offset,
+                          describe_entry(header) + ": its records were there already");
     again.lost = false;
     if (header.first + header.count > *original_.next) {  // but for the last ones
       again.records = header.first + header.count - *original_.next;

@@ -25,7 +25,7 @@ struct LostPart {
   bool lost = true;  // false: damage that cost nothing
   // Records that it cost; none: nobody can tell how many.
   std::optional<std::uint64_t> records = 0;
-  std::uint64_t first = 0;              // number of the first of them, as tools show it
+  std::uint64_t first = 0;                   // number of the first of them, as tools show it
   std::uint64_t since_ns = 0, until_ns = 0;  // real time, ns; 0: not known
 };
 
@@ -57,9 +57,9 @@ class Recovery final : private InputVisitor {
   // The capture that is read.
   struct Original {
     bool any = false;
-    std::uint64_t capture = 0;  // short id
-    SegmentInfo info;           // of its last segment
-    bool from_start = false;    // its streams began at 0
+    std::uint64_t capture = 0;          // short id
+    SegmentInfo info;                   // of its last segment
+    bool from_start = false;            // its streams began at 0
     std::optional<std::uint64_t> next;  // number of the next record
     std::uint64_t offset = 0;           // real time - boot time, in force
     std::uint64_t last_time = 0;        // boot time of the last record
@@ -129,11 +129,11 @@ class Recovery final : private InputVisitor {
   std::optional<Pending> pending_;
   bool begun_ = false;  // the segment at hand is being written
   bool any_written_ = false;
-  std::uint64_t last_first_ = 0;     // first record of the last segment that is written
-  std::uint64_t last_position_ = 0;  // of the last entry, in its segment
-  std::uint64_t last_offset_ = 0;    // in its input
+  std::uint64_t last_first_ = 0;      // first record of the last segment that is written
+  std::uint64_t last_position_ = 0;   // of the last entry, in its segment
+  std::uint64_t last_offset_ = 0;     // in its input
   std::optional<EndInfo> empty_end_;  // of pending_, which had no records
-  std::optional<LostPart> open_;  // damage; what follows tells what it cost
+  std::optional<LostPart> open_;      // damage; what follows tells what it cost
 };
 
 }  // namespace dse::format

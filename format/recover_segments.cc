@@ -80,7 +80,8 @@ Status Recovery::ensure_segment(const EntryRef& entry) {
       original_.next.reset();  // the name is wrong
   }
   pending_ = Pending{original_.info, std::move(snapshot), false};
-  report(part(entry.offset, "the segment header before it is missing; made from what else is known"));
+  report(
+      part(entry.offset, "the segment header before it is missing; made from what else is known"));
   return {};
 }
 
@@ -142,8 +143,7 @@ Status Recovery::write_begin(std::uint64_t first) {
   SegmentInfo info = std::move(at.info);
   info.abi_version = std::min<std::uint16_t>(info.abi_version, DSE_ABI_VERSION);
   info.capture_id = derived_id(info.capture_id, fmt::format("recovered {}", original_.part));
-  std::erase_if(info.options,
-                [](const auto& option) { return option.first == kRecoveredOption; });
+  std::erase_if(info.options, [](const auto& option) { return option.first == kRecoveredOption; });
   info.options.emplace_back(kRecoveredOption, "yes");
   original_.written = any_written_ = begun_ = true;
   last_first_ = out_first;

@@ -65,7 +65,10 @@ Result<std::optional<EntryRef>> SegmentReader::next() {
   source_->keep(last_ ? std::min(last_body_, offset) : offset);
   auto entry = next_entry();
   if (!entry && entry.error().code() == ErrorCode::damaged) {
+    const bool begins = !any_;
     DSE_TRY(pass_over(offset));
+    if (begins && found_ && hole_.end > hole_.begin)
+      return damaged("no entry where the first one should begin");
     return entry.error();
   }
   if (entry && *entry) last_ = **entry;
@@ -222,9 +225,9 @@ Result<std::optional<SegmentReader::Placed>> SegmentReader::header_at_marker(std
     DSE_TRY_ASSIGN(n, source_->read(content));
     if (n < size) continue;
     if (auto header = decode_header(content))
-      return std::optional<Placed>(Placed{
-          std::move(*header), marker < kSkippableBytes ? 0 : marker - kSkippableBytes,
-          marker + size});
+      return std::optional<Placed>(Placed{std::move(*header),
+                                          marker < kSkippableBytes ? 0 : marker - kSkippableBytes,
+                                          marker + size});
   }
   return std::optional<Placed>();
 }

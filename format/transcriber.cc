@@ -15,8 +15,7 @@ constexpr std::uint64_t kMaxUnpacked = std::uint64_t{2} << 30;
 // Whether records have other numbers than those counted from the first one.
 bool is_numbered(const Batch& batch, std::uint64_t first) {
   if (batch.count() == 0) return batch.filtered();
-  return batch.number(0) != first + 1 ||
-         batch.number(batch.count() - 1) != first + batch.count();
+  return batch.number(0) != first + 1 || batch.number(batch.count() - 1) != first + batch.count();
 }
 
 std::uint64_t shown_events(std::span<const ShownEvents> shown) {
@@ -29,7 +28,8 @@ std::uint64_t shown_events(std::span<const ShownEvents> shown) {
 class Positions {
  public:
   explicit Positions(const Batch& batch) {
-    for (const StreamPosition& stream : batch.streams()) seq_[{stream.kind, stream.cpu}] = stream.seq;
+    for (const StreamPosition& stream : batch.streams())
+      seq_[{stream.kind, stream.cpu}] = stream.seq;
     for (const Gap& gap : batch.gaps())
       if (gap.kind < kMaxKinds) gaps_[gap.kind].push_back(&gap);
   }

@@ -134,8 +134,8 @@ void Verifier::take_end(const PinnedSegment& segment, const InputEnd& end) {
     return;
   }
   if (end.torn) {
-    checker_.hole(end.hole, Error(ErrorCode::damaged, end.error->message() +
-                                                          ": it was cut, or its recorder died"));
+    checker_.hole(end.hole, Error(ErrorCode::damaged,
+                                  end.error->message() + ": it was cut, or its recorder died"));
   } else if (end.error) {
     checker_.hole(end.hole, *end.error);
     if (!end.sealed) checker_.unsealed(end.offset, "not sealed: its end is damaged or missing");

@@ -20,13 +20,12 @@ struct Options {
 
 void say_summary(const Options& options, const format::Compaction::Account& account) {
   const auto& written = account.written;
-  say(fmt::format("wrote {} records into {}: {} instead of {} (x{:.2f}), {} blocks instead of {}",
-                  human_count(written.records), shown_place(options.out),
-                  human_bytes(written.bytes), human_bytes(account.bytes),
-                  written.bytes
-                      ? static_cast<double>(account.bytes) / static_cast<double>(written.bytes)
-                      : 0.0,
-                  human_count(written.blocks), human_count(account.blocks)));
+  say(fmt::format(
+      "wrote {} records into {}: {} instead of {} (x{:.2f}), {} blocks instead of {}",
+      human_count(written.records), shown_place(options.out), human_bytes(written.bytes),
+      human_bytes(account.bytes),
+      written.bytes ? static_cast<double>(account.bytes) / static_cast<double>(written.bytes) : 0.0,
+      human_count(written.blocks), human_count(account.blocks)));
 }
 
 int run(const Options& options) {
@@ -65,8 +64,10 @@ Command add_compact(CLI::App& app) {
   command->add_option("--level", options->level, "zstd level, -7 to 19 [19]")
       ->check(CLI::Range(-7, 19));
   command->footer(
-      "Small blocks become large ones, at a high level of compression. Records, numbers, snapshots, clock\n"
-      "and losses stay what they are, and so does all that is replayed. Everything is verified on the way:\n"
+      "Small blocks become large ones, at a high level of compression. Records, numbers, "
+      "snapshots, clock\n"
+      "and losses stay what they are, and so does all that is replayed. Everything is verified on "
+      "the way:\n"
       "a capture that is damaged, or still being recorded, is refused.\n\n"
       "Examples:\n"
       "  dse compact day -w day.dse                 a directory into one file\n"

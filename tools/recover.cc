@@ -21,10 +21,12 @@ struct Options {
 };
 
 std::string between(const format::LostPart& part) {
-  if (!part.since_ns && !part.until_ns) return "";
-  return fmt::format(" between {} and {}",
-                     part.since_ns ? replay::rfc3339(part.since_ns) : "the start",
-                     part.until_ns ? replay::rfc3339(part.until_ns) : "the end");
+  if (part.since_ns && part.until_ns)
+    return fmt::format(", between {} and {}", replay::rfc3339(part.since_ns),
+                       replay::rfc3339(part.until_ns));
+  if (part.since_ns) return ", after " + replay::rfc3339(part.since_ns);
+  if (part.until_ns) return ", before " + replay::rfc3339(part.until_ns);
+  return "";
 }
 
 std::string cost(const format::LostPart& part) {
@@ -57,10 +59,11 @@ class Document {
     any_ = true;
   }
   void end(const format::Recovery::Account& account) {
-    write(fmt::format("],\n\"complete\":{},\"records\":{},\"blocks\":{},\"bytes\":{},"
-                      "\"lost_records\":{},\"lost_more\":{}}}\n",
-                      !account.lost_any, account.records, account.blocks, account.bytes,
-                      account.lost_records, account.lost_uncounted));
+    write(
+        fmt::format("],\n\"complete\":{},\"records\":{},\"blocks\":{},\"bytes\":{},"
+                    "\"lost_records\":{},\"lost_more\":{}}}\n",
+                    !account.lost_any, account.records, account.blocks, account.bytes,
+                    account.lost_records, account.lost_uncounted));
   }
   const Status& status() const { return status_; }
 
@@ -117,8 +120,8 @@ int run(const Options& options) {
 
 Command add_recover(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("recover", "Write all that can be read of damaged captures");
+  CLI::App* command = app.add_subcommand("recover",
+                                         "Write all that can be read of damaged captures");
   command
       ->add_option("PATH", options->paths,
                    "captures: directories or files, read one after the other; - is stdin")
@@ -127,13 +130,15 @@ Command add_recover(CLI::App& app) {
       ->add_option("-w,--write", options->out,
                    "where to: a directory, a file NAME.dse, or - for stdout")
       ->required();
-  command->add_option("-o,--output", options->output,
-                      "account of what was lost: text on stderr alone, or also json on stdout [text]")
+  command
+      ->add_option("-o,--output", options->output,
+                   "account of what was lost: text on stderr alone, or also json on stdout [text]")
       ->check(CLI::IsMember({"text", "json"}));
   command->add_option("--level", options->level, "zstd level, -7 to 19 [3]")
       ->check(CLI::Range(-7, 19));
   command->footer(
-      "Damage costs the blocks that it hits and no other. Events keep their numbers, and what is missing\n"
+      "Damage costs the blocks that it hits and no other. Events keep their numbers, and what is "
+      "missing\n"
       "shows on replay like any other loss. The input stays as it is.\n"
       "Exit code 0: nothing was lost, 4: something was.\n\n"
       "Examples:\n"

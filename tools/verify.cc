@@ -20,8 +20,7 @@ struct Options {
 std::string text_line(const format::Finding& finding) {
   std::string line;
   replay::append_text(fmt::format("{}: at byte {}: {}{}{}", finding.path, finding.offset,
-                                  finding.entry, finding.entry.empty() ? "" : ": ",
-                                  finding.reason),
+                                  finding.entry, finding.entry.empty() ? "" : ": ", finding.reason),
                       line);
   return line + "\n";
 }
@@ -50,10 +49,11 @@ class Report {
     std::string notes;
     for (const std::string& note : verifier.notes())
       notes += (notes.empty() ? "" : ",") + json_text(note);
-    write(fmt::format("],\n\"good\":{},\"segments\":{},\"entries\":{},\"blocks\":{},\"records\":{},"
-                      "\"bytes\":{},\"notes\":[{}]}}\n",
-                      counts.findings == 0, counts.segments, counts.entries, counts.blocks,
-                      counts.records, verifier.bytes(), notes));
+    write(
+        fmt::format("],\n\"good\":{},\"segments\":{},\"entries\":{},\"blocks\":{},\"records\":{},"
+                    "\"bytes\":{},\"notes\":[{}]}}\n",
+                    counts.findings == 0, counts.segments, counts.entries, counts.blocks,
+                    counts.records, verifier.bytes(), notes));
   }
   const Status& status() const { return status_; }
 
@@ -76,10 +76,10 @@ class Report {
 void say_summary(const format::Verifier& verifier) {
   const auto& counts = verifier.counts();
   for (const std::string& note : verifier.notes()) say(note);
-  std::string what = fmt::format(
-      "{} segment{} with {} blocks and {} records, {}", human_count(counts.segments),
-      counts.segments == 1 ? "" : "s", human_count(counts.blocks), human_count(counts.records),
-      human_bytes(verifier.bytes()));
+  std::string what = fmt::format("{} segment{} with {} blocks and {} records, {}",
+                                 human_count(counts.segments), counts.segments == 1 ? "" : "s",
+                                 human_count(counts.blocks), human_count(counts.records),
+                                 human_bytes(verifier.bytes()));
   if (counts.findings == 0)
     say("good: every byte of " + what);
   else
@@ -111,8 +111,8 @@ int run(const Options& options) {
 
 Command add_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("verify", "Check that a capture is what it claims to be, every byte");
+  CLI::App* command = app.add_subcommand(
+      "verify", "Check that a capture is what it claims to be, every byte");
   command
       ->add_option("PATH", options->paths,
                    "captures: directories or files, read one after the other; - is stdin")
@@ -120,8 +120,10 @@ Command add_verify(CLI::App& app) {
   command->add_option("-o,--output", options->output, "text or json [text]")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer(
-      "Reads every frame and column, makes each header anew from what is below it, and follows record\n"
-      "and sequence numbers from block to block. Goes on behind damage, and says where each fault is.\n"
+      "Reads every frame and column, makes each header anew from what is below it, and follows "
+      "record\n"
+      "and sequence numbers from block to block. Goes on behind damage, and says where each fault "
+      "is.\n"
       "Exit code 0: all good, 4: there are findings.\n\n"
       "Examples:\n"
       "  dse verify /var/lib/dse                    also while it is being recorded\n"

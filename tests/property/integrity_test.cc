@@ -143,7 +143,8 @@ struct Damaged {
       case 4:
       case 5:  // cut out
         bytes.erase(at, end - at);
-        origin.erase(origin.begin() + to, origin.begin() + to + static_cast<std::ptrdiff_t>(end - at));
+        origin.erase(origin.begin() + to,
+                     origin.begin() + to + static_cast<std::ptrdiff_t>(end - at));
         break;
       case 6: {  // put in
         std::string garbage;
@@ -207,8 +208,8 @@ TEST(integrity, random_damage_in_a_directory) {
     std::vector<Original::Block> intact;
     for (std::size_t i = 0; i < original.segments.size(); ++i) {
       const std::uint64_t begin = original.segments[i];
-      const std::uint64_t end =
-          i + 1 < original.segments.size() ? original.segments[i + 1] : original.bytes.size();
+      const std::uint64_t end = i + 1 < original.segments.size() ? original.segments[i + 1]
+                                                                 : original.bytes.size();
       if (random() % 10 == 0) continue;  // the file is gone
       Damaged damaged(original.bytes.substr(begin, end - begin));
       if (random() % 2) damaged.harm(random);
@@ -223,8 +224,8 @@ TEST(integrity, random_damage_in_a_directory) {
       continue;
     }
     Verified verified = verify_paths({out});
-    ASSERT_TRUE(verified.status.ok() && verified.findings.empty())
-        << verified.describe() << "\n" << result.describe();
+    ASSERT_TRUE(verified.status.ok() && verified.findings.empty()) << verified.describe() << "\n"
+                                                                   << result.describe();
     auto reader = CaptureReader::open({out});
     Numbered found = read_numbered(**reader);
     ASSERT_TRUE(found.notes.empty()) << found.notes.front() << "\n" << result.describe();
