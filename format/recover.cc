@@ -123,7 +123,7 @@ void Recovery::lose_block(const EntryHeader& header, std::uint64_t offset, const
   settle(header.first, header.min_time, offset);
   LostPart lost = part(offset, describe_entry(header) + ": " + why);
   lost.records = header.count;
-  lost.first = header.first + 1;
+  lost.first = original_.numbered ? 0 : header.first + 1;
   if (header.min_time <= header.max_time && header.max_time != 0) {
     lost.since_ns = header.min_time + original_.offset;
     lost.until_ns = header.max_time + original_.offset;
@@ -151,7 +151,7 @@ void Recovery::settle(std::uint64_t first, std::uint64_t until, std::uint64_t of
     lost.lost = false;
     if (gap) {
       lost.records = first - *original_.next;
-      lost.first = *original_.next + 1;
+      lost.first = original_.numbered ? 0 : *original_.next + 1;
       original_.damaged += *lost.records;
       original_.hole = true;
       if (original_.last_time) lost.since_ns = original_.last_time + original_.offset;
@@ -240,7 +240,7 @@ Status Recovery::take_block(const EntryRef& entry) {
     again.lost = false;
     if (header.first + header.count > *original_.next) {  // but for the last ones
       again.records = header.first + header.count - *original_.next;
-      again.first = *original_.next + 1;
+      again.first = original_.numbered ? 0 : *original_.next + 1;
       original_.damaged += *again.records;
       original_.hole = true;
       original_.next = header.first + header.count;
@@ -271,6 +271,7 @@ Status Recovery::take_block(const EntryRef& entry) {
 void Recovery::follow(const Batch& batch, const EntryHeader& header) {
   original_.next = header.first + header.count;
   original_.hole = false;
+  original_.numbered = batch.number(0) != header.first + 1;
   if (header.min_time <= header.max_time) original_.last_time = header.max_time;
   for (const Gap& gap : batch.gaps())
     if (gap.lost > 0) original_.gaps[gap.kind] += static_cast<std::uint64_t>(gap.lost);

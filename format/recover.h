@@ -25,7 +25,7 @@ struct LostPart {
   bool lost = true;  // false: damage that cost nothing
   // Records that it cost; none: nobody can tell how many.
   std::optional<std::uint64_t> records = 0;
-  std::uint64_t first = 0;                   // number of the first of them, as tools show it
+  std::uint64_t first = 0;  // number of the first of them, as tools show it; 0: not known
   std::uint64_t since_ns = 0, until_ns = 0;  // real time, ns; 0: not known
 };
 
@@ -63,6 +63,7 @@ class Recovery final : private InputVisitor {
     std::optional<std::uint64_t> next;  // number of the next record
     std::uint64_t offset = 0;           // real time - boot time, in force
     std::uint64_t last_time = 0;        // boot time of the last record
+    bool numbered = false;              // records bring numbers of their own
     bool hole = false;                  // records were lost since the last one that was written
     bool complete = false;              // its last end entry says that it is over
     // Of what is written of it: since its start, or since the hole that it goes on behind.

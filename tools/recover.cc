@@ -31,6 +31,8 @@ std::string between(const format::LostPart& part) {
 
 std::string cost(const format::LostPart& part) {
   if (!part.records) return "lost an unknown number of records" + between(part);
+  if (*part.records != 0 && part.first == 0)
+    return fmt::format("lost {} records{}", human_count(*part.records), between(part));
   if (*part.records == 1) return fmt::format("lost record {}{}", part.first, between(part));
   if (*part.records != 0)
     return fmt::format("lost {} records, {} to {}{}", human_count(*part.records), part.first,
@@ -42,7 +44,7 @@ std::string json_item(const format::LostPart& part) {
   std::string out = fmt::format(R"({{"segment":{},"offset":{},"reason":{},"lost":{},"records":{})",
                                 json_text(part.path), part.offset, json_text(part.what), part.lost,
                                 part.records ? std::to_string(*part.records) : "null");
-  if (part.records && *part.records) out += fmt::format(",\"first\":{}", part.first);
+  if (part.first) out += fmt::format(",\"first\":{}", part.first);
   if (part.since_ns) out += fmt::format(R"(,"since":"{}")", replay::rfc3339(part.since_ns));
   if (part.until_ns) out += fmt::format(R"(,"until":"{}")", replay::rfc3339(part.until_ns));
   return out + "}";
