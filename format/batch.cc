@@ -20,6 +20,12 @@ constexpr std::uint64_t kTraversalWords = std::uint64_t{1} << 26;
 
 Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; }
 
+std::vector<StreamPosition> positions(capnp::List<schema::Stream>::Reader list) {
+  std::vector<StreamPosition> out;
+  for (auto stream : list) out.push_back({stream.getKind(), stream.getCpu(), stream.getSeq()});
+  return out;
+}
+
 // Whether all values are such as the column's member of the raw record can hold.
 bool fits(std::span<const std::uint64_t> values, Abi abi, std::uint32_t size) {
   if (abi == Abi::u64) return true;
@@ -202,7 +208,8 @@ Status Batch::Impl::read() {
       } else if (entry.isSnapshot()) {
         auto from = entry.getSnapshot();
         block = from.getRows();
-        snapshot = {from.getBeginTime(), from.getEndTime()};
+        snapshot = {from.getBeginTime(), from.getEndTime(), positions(from.getBeginStreams()),
+                    positions(from.getEndStreams())};
       } else {
         return damaged("the message is not a batch of records");
       }
@@ -230,8 +237,7 @@ Status Batch::Impl::read() {
 
       auto stream_list = block.getStreams();
       if (stream_list.size() > count) return damaged("more streams than records");
-      for (auto stream : stream_list)
-        streams.push_back({stream.getKind(), stream.getCpu(), stream.getSeq()});
+      streams = positions(stream_list);
       auto gap_list = block.getGaps();
       if (gap_list.size() > count) return damaged("more gaps than records");
       for (auto gap : gap_list)

@@ -58,6 +58,9 @@ class Table {
 struct SnapshotInfo {
   std::uint64_t begin_time;  // boot time, ns
   std::uint64_t end_time;
+  // What the kernel side's sequence numbers were at these times.
+  std::vector<StreamPosition> begin_streams;
+  std::vector<StreamPosition> end_streams;
 };
 
 // What a filtered capture shows of one observation point; see ShownEvents. Valid as long as the batch.

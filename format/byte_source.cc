@@ -14,15 +14,25 @@
 #include "format/file.h"
 
 namespace dse::format {
+
+Status ByteSource::go_back(std::uint64_t position) {
+  if (!can_seek() || position > position_)
+    return Error(ErrorCode::io, "internal error: this input cannot go back");
+  position_ = position;
+  return {};
+}
+
 namespace {
 
 class FileSource final : public ByteSource {
  public:
-  FileSource(FileHandle file, std::string name, bool seekable)
-      : file_(std::move(file)), name_(std::move(name)), seekable_(seekable) {}
+  FileSource(FileHandle file, std::string name, bool seekable, std::uint64_t limit)
+      : file_(std::move(file)), name_(std::move(name)), seekable_(seekable), limit_(limit) {}
 
   Result<std::size_t> read(std::span<std::byte> out) override {
     std::size_t done = 0;
+    if (seekable_ && out.size() > limit_ - position_)
+      out = out.first(static_cast<std::size_t>(limit_ - position_));
     while (done < out.size()) {
       auto rest = out.subspan(done);
       ssize_t n = seekable_ ? ::pread(file_.get(), rest.data(), rest.size(),
@@ -41,7 +51,8 @@ class FileSource final : public ByteSource {
     if (seekable_) {
       struct stat status;
       if (::fstat(file_.get(), &status) != 0) return errno_error("cannot read " + name_, errno);
-      if (position_ + bytes > static_cast<std::uint64_t>(status.st_size)) return false;
+      std::uint64_t end = std::min(static_cast<std::uint64_t>(status.st_size), limit_);
+      if (position_ > end || bytes > end - position_) return false;
       position_ += bytes;
       return true;
     }
@@ -73,6 +84,62 @@ class FileSource final : public ByteSource {
   FileHandle file_;
   std::string name_;
   bool seekable_;
+  std::uint64_t limit_;  // never before position_
+};
+
+// Holds what was read since the position that is to be kept.
+class KeepingSource final : public ByteSource {
+ public:
+  explicit KeepingSource(std::shared_ptr<ByteSource> source) : source_(std::move(source)) {
+    position_ = begin_ = source_->position();
+  }
+
+  Result<std::size_t> read(std::span<std::byte> out) override {
+    std::size_t at = gone_ + static_cast<std::size_t>(position_ - begin_);
+    std::size_t held = std::min(out.size(), held_.size() - at);
+    std::copy_n(held_.begin() + static_cast<std::ptrdiff_t>(at), held, out.begin());
+    DSE_TRY_ASSIGN(std::size_t n, source_->read(out.subspan(held)));
+    auto fresh = out.subspan(held, n);
+    held_.insert(held_.end(), fresh.begin(), fresh.end());
+    position_ += held + n;
+    return held + n;
+  }
+  Result<bool> skip(std::uint64_t bytes) override {
+    std::array<std::byte, 65536> sink;
+    while (bytes > 0) {
+      auto want = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, sink.size()));
+      DSE_TRY_ASSIGN(std::size_t n, read(std::span(sink).first(want)));
+      if (n < want) return false;
+      bytes -= n;
+    }
+    return true;
+  }
+  Status go_back(std::uint64_t position) override {
+    if (position < begin_ || position > position_)
+      return Error(ErrorCode::io, "internal error: this input cannot go back so far");
+    position_ = position;
+    return {};
+  }
+  void keep(std::uint64_t position) override {
+    if (position <= begin_) return;
+    auto gone = static_cast<std::size_t>(
+        std::min<std::uint64_t>(position - begin_, held_.size() - gone_));
+    begin_ += gone;
+    gone_ += gone;
+    if (2 * gone_ < held_.size()) return;  // so that each byte is moved once or twice in all
+    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(gone_));
+    gone_ = 0;
+  }
+  bool can_seek() const override { return false; }
+  Status read_at(std::uint64_t, std::span<std::byte>) override {
+    return Error(ErrorCode::io, "internal error: this input cannot seek");
+  }
+
+ private:
+  std::shared_ptr<ByteSource> source_;
+  std::vector<std::byte> held_;  // `gone_` bytes that nobody needs, then those from begin_ on
+  std::size_t gone_ = 0;
+  std::uint64_t begin_ = 0;
 };
 
 class MemorySource final : public ByteSource {
@@ -105,7 +172,7 @@ class MemorySource final : public ByteSource {
 
 }  // namespace
 
-Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name) {
+Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name, std::uint64_t limit) {
   FileHandle file(name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
   std::string shown = name == "-" ? "standard input" : name;
   if (file.get() < 0) {
@@ -117,7 +184,11 @@ Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name) {
   if (S_ISDIR(status.st_mode)) return Error(ErrorCode::io, shown + " is a directory");
   bool seekable = S_ISREG(status.st_mode) && name != "-";
   return std::shared_ptr<ByteSource>(
-      std::make_shared<FileSource>(std::move(file), shown, seekable));
+      std::make_shared<FileSource>(std::move(file), shown, seekable, limit));
+}
+
+std::shared_ptr<ByteSource> keeping_byte_source(std::shared_ptr<ByteSource> source) {
+  return std::make_shared<KeepingSource>(std::move(source));
 }
 
 std::shared_ptr<ByteSource> memory_byte_source(std::string bytes, bool seekable) {

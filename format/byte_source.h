@@ -22,6 +22,12 @@ class ByteSource {
   virtual Result<bool> skip(std::uint64_t bytes) = 0;
   std::uint64_t position() const { return position_; }
 
+  // Back to a position that has been passed: any where the source can seek, else one that keep() has
+  // named, or a later one.
+  virtual Status go_back(std::uint64_t position);
+  // What stands before `position` is not asked for again.
+  virtual void keep(std::uint64_t position) { (void)position; }
+
   // Whether read_at() works.
   virtual bool can_seek() const = 0;
   // All of out.size() bytes from `offset`; an error when they are not there.
@@ -32,8 +38,12 @@ class ByteSource {
 };
 
 // A regular file is sought in; anything else (pipe, terminal, device) is read once. `name` "-" is
-// standard input.
-Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name);
+// standard input. A file is read as if it ended after `limit` bytes.
+Result<std::shared_ptr<ByteSource>> open_byte_source(const std::string& name,
+                                                     std::uint64_t limit = ~std::uint64_t{0});
+
+// The same bytes, from a source that cannot seek, such that one can go back to what was kept.
+std::shared_ptr<ByteSource> keeping_byte_source(std::shared_ptr<ByteSource> source);
 
 // Bytes in memory, for tests and fuzzing; `seekable` chooses which kind of source it mimics.
 std::shared_ptr<ByteSource> memory_byte_source(std::string bytes, bool seekable);

@@ -22,6 +22,16 @@ bool is_segment_name(std::string_view name) {
          name.ends_with(kSegmentSuffix) && name.find_first_not_of("0123456789") == 20;
 }
 
+std::optional<std::uint64_t> segment_number(const std::string& path) {
+  std::string name = fs::path(path).filename().string();
+  if (name.ends_with(kOpenSuffix)) name.resize(name.size() - std::string_view(kOpenSuffix).size());
+  std::uint64_t number = 0;
+  if (!is_segment_name(name) ||
+      std::from_chars(name.data(), name.data() + 20, number).ec != std::errc())
+    return std::nullopt;
+  return number;
+}
+
 Result<std::vector<SegmentPath>> list_segments(const std::string& path) {
   std::error_code error;
   if (path == "-" || !fs::is_directory(path, error)) {

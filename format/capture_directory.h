@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ std::string segment_name(std::uint64_t first);
 
 // Whether a file's name is one that segment_name() gives.
 bool is_segment_name(std::string_view name);
+
+// The number in such a name, with or without ".open" behind it; `path` may be a whole one.
+std::optional<std::uint64_t> segment_number(const std::string& path);
 
 struct SegmentPath {
   std::string path;

@@ -13,8 +13,6 @@
 namespace dse::format {
 namespace {
 
-constexpr std::size_t kMaxIndex = 65536;
-
 EntryHeader header_of(const Rows& rows, EntryType type) {
   EntryHeader header;
   header.type = type;
@@ -69,7 +67,7 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message, std::ui
       if (kind.kind < kMaxKinds) kinds |= std::uint64_t{1} << kind.kind;
     // A stream that never rotates would let the index grow for ever: it thins itself out.
     std::vector<IndexItem>& index = lanes_[capture].index;
-    if (index.size() >= kMaxIndex) {
+    if (index.size() >= kMaxIndexItems) {
       std::size_t kept = 0;
       for (std::size_t i = 0; i < index.size(); i += 2) index[kept++] = index[i];
       index.resize(kept);

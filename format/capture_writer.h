@@ -14,6 +14,9 @@
 
 namespace dse::format {
 
+// More items are never in the index of a segment; every other one is left out instead.
+inline constexpr std::size_t kMaxIndexItems = 65536;
+
 struct WriterOptions {
   std::string path;        // directory, file, or "-"
   int level = 1;           // zstd

@@ -262,6 +262,19 @@ Result<std::span<const capnp::word>> LazyEntry::frame(std::size_t index) {
   return std::span<const capnp::word>(slot.data(), slot.size());
 }
 
+std::vector<Error> LazyEntry::check_frames() {
+  std::vector<Error> errors;
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    if (auto words = frame(i); !words) errors.push_back(words.error());
+    frames_[i] = {};
+  }
+  return errors;
+}
+
+std::vector<Error> check_frames(const EntryHeader& header, const BodyReader& body) {
+  return LazyEntry(header, body, nullptr).check_frames();
+}
+
 Result<std::unique_ptr<LazyMessage>> LazyEntry::open(std::shared_ptr<LazyEntry> self) {
   DSE_TRY_ASSIGN(auto words, self->frame(0));
   auto bytes = std::as_bytes(words);

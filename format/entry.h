@@ -104,6 +104,9 @@ class EntryEncoder {
 using BodyReader =
     std::function<Result<std::span<const std::byte>>(std::uint64_t offset, std::uint32_t size)>;
 
+// Checks and decompresses every frame, also those that no one would ask for; what is wrong with each.
+std::vector<Error> check_frames(const EntryHeader& header, const BodyReader& body);
+
 // Counts what reading really cost, so that laziness can be shown.
 struct ReadCounters {
   std::uint64_t entries = 0;      // whole entries met

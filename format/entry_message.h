@@ -16,6 +16,8 @@ class LazyEntry {
  public:
   LazyEntry(const EntryHeader& header, BodyReader body, ReadCounters* counters);
 
+  // Loads each frame by itself and lets it go again; what is wrong with each.
+  std::vector<Error> check_frames();
   // The message. It keeps `self` alive.
   static Result<std::unique_ptr<LazyMessage>> open(std::shared_ptr<LazyEntry> self);
 

@@ -110,7 +110,15 @@ void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
         return;
       }
     }
-    note_time(header.time_ns);
+  }
+  append_raw(record);
+}
+
+void Rows::append_raw(std::span<const std::byte> record) {
+  if (record.size() >= sizeof(dse_header)) {
+    std::uint64_t time;
+    std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
+    note_time(time);
   }
   raw_index_.push_back(raw_.intern({reinterpret_cast<const char*>(record.data()), record.size()}));
   order_.push_back(0);

@@ -119,6 +119,9 @@ class Rows {
   // layout is kept as it is. `streams` is the one that has seen all former records.
   void append(std::span<const std::byte> record, StreamTable& streams);
 
+  // Appends a record as it is, whatever it may be: it is of no kind and has no part in any stream.
+  void append_raw(std::span<const std::byte> record);
+
   // Appends the records of `later`, which follow directly on those of this batch. Neither has marks.
   void append(const Rows& later);
 

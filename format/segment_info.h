@@ -26,6 +26,7 @@ CaptureId derived_id(const CaptureId& id, std::string_view how);
 // recovered captures, and why.
 inline constexpr const char* kNumberedOption = "numbered";
 inline constexpr const char* kMergedValue = "merged";
+inline constexpr const char* kRecoveredValue = "recovered";
 
 // Where and how a capture was made. Members as in schema SegmentHeader.
 struct SegmentInfo {

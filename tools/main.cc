@@ -38,6 +38,9 @@ int run_command(int argc, char** argv) {
   add(add_replay);
   add(add_filter);
   add(add_merge);
+  add(add_verify);
+  add(add_recover);
+  add(add_compact);
   add(add_explain);
   add(add_info);
   add(add_profile);
