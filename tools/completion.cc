@@ -64,7 +64,8 @@ Command add_completion(CLI::App& app) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer(
-      "Completes commands, options, files, and the names of points, profiles and fields; in filters\n"
+      "Completes commands, options, files, and the names of points, profiles and fields; in "
+      "filters\n"
       "too. Where dse is installed these are in place already, for new shells.\n\n"
       "Examples:\n"
       "  source <(dse completion bash)                    in this bash; or in ~/.bashrc\n"

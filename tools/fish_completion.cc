@@ -93,7 +93,8 @@ std::string lines(const CommandEntry& command) {
     out += start;
     for (const std::string& name : option.names)
       out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-    if (option.takes != Takes::nothing) out += (option.takes == Takes::path ? " -r " : " -x ") + completes(option);
+    if (option.takes != Takes::nothing)
+      out += (option.takes == Takes::path ? " -r " : " -x ") + completes(option);
     out += " -d " + quoted(first_line(option.description)) + "\n";
   }
   for (const OptionEntry& argument : command.arguments)

@@ -226,8 +226,8 @@ std::string page(const CommandEntry& command, const CommandEntry& root, const st
   const std::string name = page_name(command);
   Footer footer = footer_of(command);
   std::string out = fmt::format(
-      ".\\\" Made by: dse man\n.TH {} 1 \"{}\" \"dse {}\" \"dse manual\"\n", roff(upper(name)), date,
-      roff(DSE_VERSION));
+      ".\\\" Made by: dse man\n.TH {} 1 \"{}\" \"dse {}\" \"dse manual\"\n", roff(upper(name)),
+      date, roff(DSE_VERSION));
   std::string description = command.description;
   if (description.starts_with("dse, ")) description.erase(0, 5);
   out += fmt::format(".SH NAME\n{} \\- {}\n", roff(name), roff(first_line(description)));
@@ -249,8 +249,7 @@ std::string page(const CommandEntry& command, const CommandEntry& root, const st
                            paragraphs(sentence(below.description)), options_of(below));
   }
   out += ".SH OPTIONS\n" + options_of(command);
-  if (!footer.examples.empty())
-    out += ".SH EXAMPLES\n" + paragraphs(footer.examples);
+  if (!footer.examples.empty()) out += ".SH EXAMPLES\n" + paragraphs(footer.examples);
   out += exit_status();
   if (command.words.empty()) out += files();
   std::vector<std::string> pages;

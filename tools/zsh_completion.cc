@@ -79,14 +79,15 @@ std::string specification(const OptionEntry& option) {
 std::string function(const CommandEntry& command) {
   std::string out = function_name(command) + "() {\n";
   if (!command.commands.empty())
-    out += "  local curcontext=$curcontext state\n  local -a line commands\n  typeset -A opt_args\n";
+    out +=
+        "  local curcontext=$curcontext state\n  local -a line commands\n  typeset -A opt_args\n";
   out += command.commands.empty() ? "  _arguments -s -S \\\n" : "  _arguments -C \\\n";
   for (const OptionEntry& option : command.options) out += specification(option);
   if (command.commands.empty()) {
     for (const OptionEntry& argument : command.arguments)
-      out += fmt::format("    {} \\\n", shell_quoted((argument.repeats ? "*:" : ":") +
-                                                     escaped(argument.value) + ":" +
-                                                     completes(argument)));
+      out += fmt::format("    {} \\\n",
+                         shell_quoted((argument.repeats ? "*:" : ":") + escaped(argument.value) +
+                                      ":" + completes(argument)));
     return out + "    && return 0\n}\n\n";
   }
   out +=

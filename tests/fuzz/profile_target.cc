@@ -77,9 +77,9 @@ bool fuzz_profile(std::string_view bytes) {
     if (auto status = filters.add(rule, profile->macros); !status)
       return check_error(status.error(), bytes);
   for (const auto& [name, text] : profile->macros)
-    if (auto status = macros.add({filter::Action::select, "", text, "",
-                                  std::string(kName) + ", macro @" + name},
-                                 profile->macros);
+    if (auto status = macros.add(
+            {filter::Action::select, "", text, "", std::string(kName) + ", macro @" + name},
+            profile->macros);
         !status)
       return check_error(status.error(), bytes);
   for (const std::string& message : filters.lint())
@@ -123,16 +123,45 @@ namespace {
 
 // What TOML has that profiles do not expect where it stands.
 const std::vector<std::string>& odd_lines() {
-  static const std::vector<std::string> kLines{
-      "points = 1", "[points.ProcessExited]", "[[points]]", "[filter]", "[[filter]]", "[macros]",
-      "filter = [1, 'x', [[]], {}]", "[[filter.filter]]", "[record]", "level = 1e400",
-      "keep = 9223372036854775807", "keep = -1", "buffer = '18446744073709551615B'",
-      "flush = 07:32:00.999999999", "flush = '99999999999999999h'", "env = [[['PATH']]]",
-      "redact = ['((']", "redact = ['']", "redact = '.*'", "description = \"\"\"", "'''", "\"\"\"",
-      "description = nan", "description = 1979-05-27T00:32:00.999999-07:00", "me = '@me'",
-      "ProcessExited = 'true'", "ProcessExecuted = false", "point = 'SignalGenerated'",
-      "select = 'proc.pid = 1'", "drop = '@'", "drop = \"\\x\"", "a.b.c.d.e = { f = { g = [] } }",
-      "\"\\u001b]0;x\\u0007\" = 1", "x = \"\xff\xfe\"", "\xef\xbb\xbf", "= = =", "[", "]]", "#\x01"};
+  static const std::vector<std::string> kLines{"points = 1",
+                                               "[points.ProcessExited]",
+                                               "[[points]]",
+                                               "[filter]",
+                                               "[[filter]]",
+                                               "[macros]",
+                                               "filter = [1, 'x', [[]], {}]",
+                                               "[[filter.filter]]",
+                                               "[record]",
+                                               "level = 1e400",
+                                               "keep = 9223372036854775807",
+                                               "keep = -1",
+                                               "buffer = '18446744073709551615B'",
+                                               "flush = 07:32:00.999999999",
+                                               "flush = '99999999999999999h'",
+                                               "env = [[['PATH']]]",
+                                               "redact = ['((']",
+                                               "redact = ['']",
+                                               "redact = '.*'",
+                                               "description = \"\"\"",
+                                               "'''",
+                                               "\"\"\"",
+                                               "description = nan",
+                                               "description = 1979-05-27T00:32:00.999999-07:00",
+                                               "me = '@me'",
+                                               "ProcessExited = 'true'",
+                                               "ProcessExecuted = false",
+                                               "point = 'SignalGenerated'",
+                                               "select = 'proc.pid = 1'",
+                                               "drop = '@'",
+                                               "drop = \"\\x\"",
+                                               "a.b.c.d.e = { f = { g = [] } }",
+                                               "\"\\u001b]0;x\\u0007\" = 1",
+                                               "x = \"\xff\xfe\"",
+                                               "\xef\xbb\xbf",
+                                               "= = =",
+                                               "[",
+                                               "]]",
+                                               "#\x01"};
   return kLines;
 }
 

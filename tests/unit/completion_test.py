@@ -28,7 +28,7 @@ def dse(*arguments):
 
 def commands_of(*words):
     listed = dse(*words, "--help").partition("Subcommands:\n")[2].partition("\n\n")[0]
-    return re.findall(r"^  (\w+)", listed, re.M)
+    return re.findall(r"^  (\w[\w-]*)", listed, re.M)
 
 
 def options_of(*words):
@@ -77,7 +77,7 @@ class Candidates:
 
     def test_commands(self):
         self.assertEqual(sorted(self.candidates("dse ")), sorted(commands_of()))
-        self.assertEqual(self.candidates("dse rep"), ["replay"])
+        self.assertEqual(self.candidates("dse repl"), ["replay"])
         self.assertEqual(sorted(self.candidates("dse profile ")), ["check", "list", "show"])
         self.assertEqual(self.candidates("dse profile s"), ["show"])
         self.assertNotIn("man", self.candidates("dse "))
@@ -93,7 +93,7 @@ class Candidates:
         self.assertEqual(self.candidates("dse profile check --st"), ["--strict"])
 
     def test_values(self):
-        for line in ("dse replay day -o ", "dse replay --output ", "dse run --output "):
+        for line in ("dse replay day -o ", "dse replay --output ", "dse explain --output "):
             self.assertEqual(sorted(self.candidates(line)), ["json", "text"], line)
         self.assertEqual(self.candidates("dse info one.dse -o j"), ["json"])
         self.assertEqual(sorted(self.candidates("dse completion ")), ["bash", "fish", "zsh"])
@@ -109,24 +109,24 @@ class Candidates:
                          ["ProcessExited,ContainerEvent"])
         self.assertEqual(self.candidates("dse fields --point ProcessExited,ProcessEx"),
                          ["ProcessExited,ProcessExecuted"])
-        self.assertIn("proc.name", self.candidates("dse run --fields proc."))
-        self.assertEqual(self.candidates("dse run --fields evt.time,sig.sender.pi"),
+        self.assertIn("proc.name", self.candidates("dse replay --fields proc."))
+        self.assertEqual(self.candidates("dse replay --fields evt.time,sig.sender.pi"),
                          ["evt.time,sig.sender.pid"])
 
     def test_profiles(self):
-        self.assertEqual(self.candidates("dse record --profile sec"), ["security"])
+        self.assertEqual(self.candidates("dse filter --profile sec"), ["security"])
         self.assertEqual(self.candidates("dse replay --profile od"), ["odd.toml"])
         for name in ("default", "network"):
             self.assertIn(name, self.candidates("dse replay --profile "))
             self.assertIn(name, self.candidates("dse profile show "))
 
     def test_files(self):
-        for line in ("dse replay o", "dse replay one.dse o", "dse replay -q o", "dse record -w o",
-                     "dse filter other.txt --write o", "dse run --tee o", "dse profile check o"):
+        for line in ("dse replay o", "dse replay one.dse o", "dse replay -q o", "dse filter -w o",
+                     "dse filter other.txt --write o", "dse explain o", "dse profile check o"):
             offered = [name.rstrip("/") for name in self.candidates(line)]
             self.assertEqual(sorted(offered), ["odd.toml", "oldest", "one.dse", "other.txt"], line)
-        self.assertNotIn("one.dse", self.candidates("dse run --for o"))
-        self.assertNotIn("one.dse", self.candidates("dse doctor o"))
+        self.assertNotIn("one.dse", self.candidates("dse replay --since o"))
+        self.assertNotIn("one.dse", self.candidates("dse fields o"))
 
     def test_filters(self):
         self.assertIn("proc.name", self.candidates("dse replay -s 'proc.na")[0])
@@ -217,15 +217,16 @@ class Typed:
 
     def test_on_a_terminal(self):
         for line, completed in [
-                ("dse rec", "dse record"),
+                ("dse expl", "dse explain"),
                 ("dse replay --summ", "dse replay --summary"),
                 ("dse replay one.dse -o j", "dse replay one.dse -o json"),
                 ("dse replay --output=te", "dse replay --output=text"),
                 ("dse replay --point ProcessExited,Con",
                  "dse replay --point ProcessExited,ContainerEvent"),
-                ("dse run --fields evt.time,proc.cmdl", "dse run --fields evt.time,proc.cmdline"),
+                ("dse replay --fields evt.time,proc.cmdl",
+                 "dse replay --fields evt.time,proc.cmdline"),
                 ("dse profile show netw", "dse profile show network"),
-                ("dse record -w on", "dse record -w one.dse"),
+                ("dse filter -w on", "dse filter -w one.dse"),
                 ("dse replay one.dse --profile od", "dse replay one.dse --profile odd.toml"),
                 ("dse replay -s 'proc.pid = 1 and sock.newst",
                  "dse replay -s 'proc.pid = 1 and sock.newstate")]:

@@ -29,7 +29,7 @@ def squeezed(text):
 
 def subcommands(help_text):
     _, found, rest = help_text.partition("Subcommands:\n")
-    return re.findall(r"^  (\w+)", rest.partition("\n\n")[0], re.M) if found else []
+    return re.findall(r"^  (\w[\w-]*)", rest.partition("\n\n")[0], re.M) if found else []
 
 
 class Pages(unittest.TestCase):
