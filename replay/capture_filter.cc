@@ -43,9 +43,15 @@ bool CaptureFilter::reads_twice(const Session& session) const {
 
 Status CaptureFilter::first(Session& session) {
   session.want(format::kAllKinds);
+  unsigned captures = 0;
   while (true) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
+    if (step == Session::Step::capture) {
+      const format::CaptureId& id = session.state().info().capture_id;
+      if (captures == 0 || id != source_id_) closure_.enter(++captures);
+      source_id_ = id;
+    }
     if (step != Session::Step::batch) continue;
     first_id_ = session.state().info().capture_id;
     first_next_ = session.batch().snapshot() ? session.state().info().first
@@ -121,6 +127,7 @@ Status CaptureFilter::begin_capture(const Session& session) {
   }
   // Behind a hole: what is missing there is missing here.
   if (goes_on && info.first > source_next_) next_ += info.first - source_next_;
+  if (!goes_on) closure_.enter(++captures_);
   open_ = true;
   begun_ = false;
   source_id_ = info.capture_id;

@@ -114,6 +114,7 @@ class CaptureFilter {
   bool signals_ = false;                         // SignalDelivered is on
   Ended ended_;
   std::unique_ptr<format::CaptureWriter> writer_;
+  unsigned captures_ = 0;  // that have begun
   // The capture at hand.
   bool open_ = false;   // it has begun
   bool begun_ = false;  // and so has what is written of it

@@ -141,7 +141,7 @@ void Closure::refer(const Event& event) {
   const Field* parent_name = find_builtin_field("proc.pname");
   if (parent_name && parent_name->shown_by(point))
     if (const Process* parent = process("proc.ppid")) add(named_, *parent);
-  if (auto sending = event.number("sig.sender.num")) sendings_.insert(*sending);
+  if (auto sending = event.number("sig.sender.num")) sendings_.emplace(capture_, *sending);
   if (auto cookie = event.number("sock.cookie")) sockets_.insert(*cookie);
 }
 
@@ -233,7 +233,7 @@ std::optional<std::vector<std::byte>> Closure::take(Bytes record, std::uint64_t 
       return as_it_is();
     }
     case DSE_SIGNAL_GENERATE:
-      if (!sendings_.contains(number)) return {};
+      if (!sendings_.contains({capture_, number})) return {};
       return as_it_is();
     case DSE_SOCKET_SNAPSHOT:
       if (!sockets_.contains(body_of<dse_socket_snapshot>(record).cookie)) return {};

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "format/batch.h"
@@ -22,6 +23,9 @@ namespace dse::replay {
 
 class Closure {
  public:
+  // Which of several captures is at hand: the numbers of records are its own.
+  void enter(unsigned capture) { capture_ = capture; }
+
   // An event that is shown. All events come before the first record is asked about.
   void refer(const Event& event);
 
@@ -62,7 +66,8 @@ class Closure {
   bool needs_processes_ = false;
   std::set<std::string, std::less<>> containers_;  // ids
   std::set<std::string, std::less<>> paths_;       // of cgroups in containers
-  std::unordered_set<std::uint64_t> sendings_;     // record numbers
+  unsigned capture_ = 0;
+  std::set<std::pair<unsigned, std::uint64_t>> sendings_;  // captures and record numbers
   std::unordered_set<std::uint64_t> sockets_;      // cookies
 };
 

@@ -86,7 +86,7 @@ class Reader {
     return fmt::format("{}:{}", profile_.name, region.begin.line);
   }
   Error wrong(const toml::source_region& region, std::string_view what) const {
-    return {ErrorCode::usage, fmt::format("{}: {}", at(region), what)};
+    return {ErrorCode::usage, fmt::format("{}: {}", at(region), filter::shown_message(what))};
   }
   Error unknown(const toml::key& key, const std::vector<std::string>& known) const {
     std::string mean = filter::did_you_mean(key.str(), known);
@@ -274,7 +274,8 @@ Result<Profile> parse_profile(std::string name, std::string text) {
     DSE_TRY(Reader(profile).read(toml::parse(profile.text)));
   } catch (const toml::parse_error& error) {
     return Error(ErrorCode::usage, fmt::format("{}:{}: not TOML: {}", profile.name,
-                                               error.source().begin.line, error.description()));
+                                               error.source().begin.line,
+                                               filter::shown_message(error.description())));
   }
   return profile;
 }

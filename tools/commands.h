@@ -22,5 +22,7 @@ Command add_info(CLI::App& app);
 Command add_profile(CLI::App& app);
 Command add_fields(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_completion(CLI::App& app);
+Command add_man(CLI::App& app);
 
 }  // namespace dse::tools

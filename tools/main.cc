@@ -48,6 +48,8 @@ int run_command(int argc, char** argv) {
 #if DSE_LIVE
   add(add_doctor);
 #endif
+  add(add_completion);
+  add(add_man);
 
   try {
     app.parse(argc, argv);

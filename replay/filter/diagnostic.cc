@@ -27,15 +27,14 @@ std::string shown(std::string_view text) {
   return out;
 }
 
-// A message quotes what it is about, which may be anything and of any length.
+}  // namespace
+
 std::string shown_message(std::string_view message) {
   constexpr std::size_t kMaxMessage = 600;
   if (message.size() <= kMaxMessage) return shown(message);
   return shown(message.substr(0, kMaxMessage / 2)) + "…" +
          shown(message.substr(message.size() - kMaxMessage / 2));
 }
-
-}  // namespace
 
 std::string show_place(const Place& place, std::string_view message) {
   std::string_view text = place.source->text;

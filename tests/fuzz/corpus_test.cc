@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 
 #include "tests/fuzz/targets.h"
 #include "tests/unit/testing.h"
@@ -17,12 +18,18 @@ namespace {
 std::vector<std::string> g_corpus;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // which reserve terabytes of address space
-constexpr int kMutations = 700;
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)  // clang
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
 constexpr bool kSanitized = false;
-constexpr int kMutations = 4000;
 #endif
+
+// What is hostile costs the most: a few bytes that stand for a million records. Under the sanitizers,
+// which also reserve terabytes of address space, each takes some twenty times as long.
+constexpr int kMutations = kSanitized ? 400 : 4000;
+constexpr int kExpressions = kSanitized ? 2000 : 10'000;
+constexpr int kProfiles = kSanitized ? 1000 : 10'000;
 
 // A few kilobytes of hostile capture must not cost more than a few of the largest batches would.
 constexpr rlim_t kMemoryLimit = rlim_t{2} << 30;
@@ -97,14 +104,31 @@ TEST_F(fuzz_corpus, filters) {
   for (const std::string& seed : filter_seeds()) EXPECT_TRUE(fuzz_filter(seed)) << seed;
   std::mt19937_64 random(5);
   int right = 0;
-  const int mutations = kSanitized ? 2500 : 10'000;
-  for (int i = 0; i < mutations; ++i) {
+  for (int i = 0; i < kExpressions; ++i) {
     std::string text = filter_seeds()[random() % filter_seeds().size()];
     if (fuzz_filter(mutate_filter(std::move(text), random))) ++right;
   }
   // Else the mutations would not get past the parser.
-  EXPECT_GT(right, mutations / 10);
-  EXPECT_LT(right, mutations);
+  EXPECT_GT(right, kExpressions / 10);
+  EXPECT_LT(right, kExpressions);
+}
+
+TEST_F(fuzz_corpus, profiles) {
+  for (const std::string& seed : profile_seeds()) EXPECT_TRUE(fuzz_profile(seed)) << seed;
+  std::mt19937_64 random(6);
+  int right = 0;
+  std::clock_t slowest = 0;
+  for (int i = 0; i < kProfiles; ++i) {
+    std::string text = profile_seeds()[random() % profile_seeds().size()];
+    text = mutate_profile(std::move(text), random);
+    std::clock_t begin = std::clock();
+    if (fuzz_profile(text)) ++right;
+    slowest = std::max(slowest, std::clock() - begin);
+  }
+  EXPECT_GT(right, kProfiles / 10);
+  EXPECT_LT(right, kProfiles - kProfiles / 10);
+  // A profile is read before anything starts: nobody waits for one, however odd it is.
+  EXPECT_LT(slowest, (kSanitized ? 30 : 3) * CLOCKS_PER_SEC);
 }
 
 }  // namespace

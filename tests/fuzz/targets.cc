@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "format/capture_reader.h"
 #include "format/entry.h"
@@ -27,14 +28,29 @@ void fail(const char* what) {
   std::abort();
 }
 
+struct Renderers {
+  dse::replay::JsonRenderer json;
+  dse::replay::TextRenderer text;
+};
+
 std::size_t replay(std::string_view bytes, bool seekable) {
   dse::replay::Session session(
       std::make_unique<CaptureReader>(memory_byte_source(std::string(bytes), seekable), "fuzz"));
   for (const std::string& name : dse::replay::point_names())
     session.add(dse::replay::make_point(name));
+  // As the commands print: one of each for a point. Event::json() would make them anew for each event.
+  std::map<const dse::replay::ObservationPoint*, Renderers> renderers;
+  for (const auto& point : session.points())
+    renderers.emplace(point.get(), Renderers{dse::replay::JsonRenderer(*point),
+                                             dse::replay::TextRenderer(*point, false)});
   std::size_t events = 0;
+  std::string json, text;
   for (const dse::replay::Event& event : session) {
-    std::string json = event.json(), text = event.text();
+    const Renderers& renderer = renderers.at(&event.batch().point());
+    json.clear();
+    text.clear();
+    renderer.json.append(event.batch(), event.row(), json);
+    renderer.text.append(event.batch(), event.row(), text);
     if (json.find('\n') != json.npos || json.front() != '{') fail("an event is not one line");
     if (text.find_first_of("\n\x1b") != text.npos) fail("an event steers the terminal");
     if (++events >= kMaxEvents) break;

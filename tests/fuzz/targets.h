@@ -1,5 +1,6 @@
 // What is fuzzed: functions that take any bytes and must neither crash nor run out of bounds. libFuzzer
-// calls them (replay_fuzzer.cc, header_fuzzer.cc, filter_fuzzer.cc), and so does corpus_test.cc as an ordinary test.
+// calls them (replay_fuzzer.cc, header_fuzzer.cc, filter_fuzzer.cc, profile_fuzzer.cc), and so does
+// corpus_test.cc as an ordinary test.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,16 @@ const std::vector<std::string>& filter_seeds();
 
 // Changes an expression at random: bytes, parts of other seeds, words.
 std::string mutate_filter(std::string expression, std::mt19937_64& random);
+
+// Reads `bytes` as a profile, and compiles its filters and macros for its observation points, as
+// `dse replay --profile` and `dse profile check` do; what is wrong must be said. Gives whether it is right.
+bool fuzz_profile(std::string_view bytes);
+
+// Seeds for that: the profiles that come with dse, and odd ones that are right too.
+const std::vector<std::string>& profile_seeds();
+
+// Changes a profile at random: bytes, lines, expressions, and what TOML has that no profile does.
+std::string mutate_profile(std::string text, std::mt19937_64& random);
 
 // Changes a capture at random where random bytes would not get past the checksums: takes an entry
 // apart, changes words of its message or members of its header, and puts all together with sizes,

@@ -10,6 +10,7 @@
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,9 @@ def check(condition, message):
 def install(args, prefix):
     run(args.cmake, "--install", args.build, "--prefix", prefix)
     for name in ("bin/dse", "include/dse/dse.h", "share/dse/capture.capnp",
-                 "share/dse/FORMAT.md"):
+                 "share/dse/FORMAT.md", "share/bash-completion/completions/dse",
+                 "share/zsh/site-functions/_dse", "share/fish/vendor_completions.d/dse.fish",
+                 "share/man/man1/dse.1", "share/man/man1/dse-replay.1"):
         check((prefix / name).is_file(), f"{name} is not installed")
     packages = list(prefix.glob("**/cmake/dse/*.cmake"))
     check(packages, "no CMake package is installed")
@@ -41,6 +44,19 @@ def install(args, prefix):
         for tree in (args.source, args.build):
             check(f"{tree}/" not in text.replace(str(prefix), ""), f"{package.name} names {tree}")
     check(run(prefix / "bin/dse", "--version").startswith(b"dse "), "dse --version")
+    check_what_is_made(prefix)
+
+
+def check_what_is_made(prefix):
+    """What was made at build time is what the installed program says."""
+    for shell, name in (("bash", "bash-completion/completions/dse"), ("zsh", "zsh/site-functions/_dse"),
+                        ("fish", "fish/vendor_completions.d/dse.fish")):
+        check((prefix / "share" / name).read_bytes() == run(prefix / "bin/dse", "completion", shell),
+              f"{name} is of another dse")
+    listed = run(prefix / "bin/dse", "--help").decode().partition("Subcommands:\n")[2]
+    for line in listed.partition("\n\n")[0].splitlines():
+        page = prefix / f"share/man/man1/dse-{line.split()[0]}.1"
+        check(not re.match(r"  \w", line) or page.is_file(), f"{page} is not installed")
 
 
 def compile_headers(args, prefix, scratch):
