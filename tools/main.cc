@@ -37,6 +37,9 @@ int run_command(int argc, char** argv) {
 #endif
   add(add_replay);
   add(add_filter);
+  add(add_digest);
+  add(add_diff);
+  add(add_check);
   add(add_explain);
   add(add_info);
   add(add_profile);
