@@ -12,10 +12,9 @@
 namespace dse::replay {
 namespace {
 
-const std::vector<std::string> kKeys{"description", "capture", "profile",  "points",    "select",
-                                     "drop",        "since",   "until",    "self",      "expected",
-                                     "fields",      "ignore",  "normalise", "counts",   "digest",
-                                     "lossless"};
+const std::vector<std::string> kKeys{
+    "description", "capture",  "profile", "points", "select",    "drop",   "since",  "until",
+    "self",        "expected", "fields",  "ignore", "normalise", "counts", "digest", "lossless"};
 
 class CaseReader {
  public:
@@ -24,11 +23,13 @@ class CaseReader {
   Status read(const toml::table& root) {
     for (const auto& [key, node] : root) DSE_TRY(read(key, node));
     if (out_.capture.empty())
-      return Error(ErrorCode::usage, name_ + ": no capture: write capture = \"PATH\", from here on");
+      return Error(ErrorCode::usage,
+                   name_ + ": no capture: write capture = \"PATH\", from here on");
     if (!out_.expects_anything())
       return Error(ErrorCode::usage,
-                   name_ + ": nothing is expected, so nothing could fail: leave out expected = "
-                           "false, or add [counts], digest or lossless");
+                   name_ +
+                       ": nothing is expected, so nothing could fail: leave out expected = "
+                       "false, or add [counts], digest or lossless");
     return {};
   }
 
@@ -42,9 +43,10 @@ class CaseReader {
 
   Status read(const toml::key& key, const toml::node& node) {
     const std::string_view name = key.str();
-    for (auto [known, to] : {std::pair("description", &out_.description),
-                             std::pair("capture", &out_.capture), std::pair("profile", &out_.profile),
-                             std::pair("since", &out_.since), std::pair("until", &out_.until)})
+    for (auto [known, to] :
+         {std::pair("description", &out_.description), std::pair("capture", &out_.capture),
+          std::pair("profile", &out_.profile), std::pair("since", &out_.since),
+          std::pair("until", &out_.until)})
       if (name == known) return text(key, node, *to);
     for (auto [known, to] : {std::pair("points", &out_.points), std::pair("fields", &out_.fields),
                              std::pair("ignore", &out_.ignore)})

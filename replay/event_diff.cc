@@ -118,8 +118,9 @@ DiffBlock shorten(DiffBlock block, std::uint64_t most) {
   return block;
 }
 
+// `next`: where the next difference begins, or the sequences end.
 void add_block(const DiffBlock& block, std::size_t place, const SequenceChange& change,
-               std::uint32_t context, std::vector<DiffHunk>& hunks) {
+               std::uint32_t next, std::uint32_t context, std::vector<DiffHunk>& hunks) {
   const bool in_order = change.how == SequenceChange::How::in_order;
   if (!in_order) {
     if (hunks.empty() || hunks.back().change != place) hunks.push_back({place, block, {}});
@@ -127,8 +128,7 @@ void add_block(const DiffBlock& block, std::size_t place, const SequenceChange& 
     return;
   }
   std::uint32_t before = std::min({context, block.a0, block.b0});
-  auto after = static_cast<std::uint32_t>(
-      std::min({std::uint64_t{context}, change.a - block.a1, change.b - block.b1}));
+  std::uint32_t after = std::min(context, next - block.a1);
   DiffBlock around{block.a0 - before, block.a1 + after, block.b0 - before, block.b1 + after};
   if (!hunks.empty() && hunks.back().change == place && around.a0 <= hunks.back().all.a1) {
     hunks.back().all.a1 = around.a1;
@@ -146,7 +146,8 @@ DiffPlan plan_hunks(const std::vector<SequenceChange>& changes, std::uint32_t co
   DiffPlan plan;
   for (std::size_t place = 0; place < changes.size(); ++place) {
     const SequenceChange& change = changes[place];
-    for (const DiffBlock& block : change.blocks) {
+    for (std::size_t i = 0; i < change.blocks.size(); ++i) {
+      const DiffBlock& block = change.blocks[i];
       const std::uint64_t size = block.a1 - block.a0 + block.b1 - block.b0;
       if (limit == 0) {
         plan.left_out += size;
@@ -157,7 +158,9 @@ DiffPlan plan_hunks(const std::vector<SequenceChange>& changes, std::uint32_t co
       limit -= left;
       plan.left_out += size - left;
       // What is cut has nothing after it that is the same.
-      add_block(shown, place, change, shown == block ? context : 0, plan.hunks);
+      const auto next = i + 1 < change.blocks.size() ? change.blocks[i + 1].a0
+                                                     : static_cast<std::uint32_t>(change.a);
+      add_block(shown, place, change, next, shown == block ? context : 0, plan.hunks);
     }
   }
   return plan;
@@ -190,7 +193,8 @@ ShownEvent* EventPicker::next(std::string_view key) {
   const std::uint32_t at = wanted.at++;
   while (wanted.range < wanted.ranges.size() && at >= wanted.ranges[wanted.range].second)
     ++wanted.range;
-  if (wanted.range == wanted.ranges.size() || at < wanted.ranges[wanted.range].first) return nullptr;
+  if (wanted.range == wanted.ranges.size() || at < wanted.ranges[wanted.range].first)
+    return nullptr;
   --missing_;
   return &events_[{place->second, at}];
 }

@@ -78,8 +78,8 @@ Status JsonLine::parse(std::string_view line) {
   skip_space();
   if (at_ != line_.size()) return wrong("something behind the object");
   for (const Place& place : places_)
-    values_.push_back({std::string_view(paths_).substr(place.begin, place.size), place.text,
-                       place.groups});
+    values_.push_back(
+        {std::string_view(paths_).substr(place.begin, place.size), place.text, place.groups});
   return {};
 }
 
@@ -172,8 +172,8 @@ void append_json(const std::vector<JsonLine::Value>& values, std::string& out) {
       if (!groups.starts_with(open.substr(0, end))) break;
       common = end;
     }
-    out.append(static_cast<std::size_t>(std::count(open.begin() + static_cast<std::ptrdiff_t>(common),
-                                                   open.end(), '.')),
+    out.append(static_cast<std::size_t>(
+                   std::count(open.begin() + static_cast<std::ptrdiff_t>(common), open.end(), '.')),
                '}');
     if (!first) out += ',';
     first = false;

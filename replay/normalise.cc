@@ -129,7 +129,8 @@ std::string stable_name(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     std::size_t taken = 1;
     if (text[i] == '\\') {  // an escape, whose digits are no numbers
-      taken = std::min<std::size_t>(text.size() - i, i + 1 < text.size() && text[i + 1] == 'u' ? 6 : 2);
+      taken = std::min<std::size_t>(text.size() - i,
+                                    i + 1 < text.size() && text[i + 1] == 'u' ? 6 : 2);
       out += text.substr(i, taken);
     } else if (std::size_t id = is_hex(before) ? 0 : id_size(text.substr(i))) {
       taken = id;
@@ -151,7 +152,8 @@ const std::vector<JsonLine::Value>& Normaliser::apply(const JsonLine& line) {
   own_.clear();
   const std::string_view point = unquoted(line.find("evt.type"));
   for (JsonLine::Value value : line.values()) {
-    if (std::find(options_.ignore.begin(), options_.ignore.end(), value.path) != options_.ignore.end())
+    if (std::find(options_.ignore.begin(), options_.ignore.end(), value.path) !=
+        options_.ignore.end())
       continue;
     switch (options_.exact ? Stability::kept : stability(value.path, point)) {
       case Stability::kept: break;

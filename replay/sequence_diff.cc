@@ -23,7 +23,9 @@ Numbered number_elements(std::span<const Hash128> a, std::span<const Hash128> b)
   out.b.resize(b.size());
   std::vector<std::uint32_t> order(a.size() + b.size());
   std::iota(order.begin(), order.end(), 0u);
-  auto at = [&](std::uint32_t i) -> const Hash128& { return i < a.size() ? a[i] : b[i - a.size()]; };
+  auto at = [&](std::uint32_t i) -> const Hash128& {
+    return i < a.size() ? a[i] : b[i - a.size()];
+  };
   std::sort(order.begin(), order.end(),
             [&](std::uint32_t x, std::uint32_t y) { return at(x) < at(y); });
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -68,8 +70,8 @@ class Myers {
   // false: it takes more work than that.
   bool run() {
     offset_ = static_cast<std::size_t>((a_.number.size() + b_.number.size() + 1) / 2 + 1);
-    boxes_.push_back({0, static_cast<Index>(a_.number.size()), 0,
-                      static_cast<Index>(b_.number.size())});
+    boxes_.push_back(
+        {0, static_cast<Index>(a_.number.size()), 0, static_cast<Index>(b_.number.size())});
     while (!boxes_.empty()) {
       Box box = boxes_.back();
       boxes_.pop_back();
@@ -142,7 +144,8 @@ class Myers {
         if (!spend(x - from)) return {};
         const Index other = delta - k;
         if (odd && x != kNone && other >= -(d - 1) && other <= d - 1)
-          if (Index u = slot(backward_, other); u != kNone && x + u >= n) return std::pair(x, x - k);
+          if (Index u = slot(backward_, other); u != kNone && x + u >= n)
+            return std::pair(x, x - k);
       }
       for (Index k = -d; k <= d; k += 2) {
         Index u = reach(backward_, d, k, n, m), from = u;

@@ -22,7 +22,7 @@ struct SequenceDiff {
 inline constexpr std::uint64_t kDiffWork = std::uint64_t{1} << 30;
 
 // Regardless of order if so asked, or if order takes more than `work`. Each has less than 2^31 elements.
-// Takes 24 bytes for each element, and time as (N + M) log (N + M) and `work` at most.
+// Takes some 40 bytes for each element, and time as (N + M) log (N + M) and `work` at most.
 SequenceDiff diff_sequences(std::span<const Hash128> a, std::span<const Hash128> b, bool in_order,
                             std::uint64_t work = kDiffWork);
 

@@ -23,8 +23,10 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
   for (int i = 0; file.fd_ < 0 && i < kNames; ++i) {
     std::string name = path + "." + std::to_string(::getpid()) + "." + std::to_string(i) + ".new";
     file.fd_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file.fd_ >= 0) file.temporary_ = std::move(name);
-    else if (errno != EEXIST) break;
+    if (file.fd_ >= 0)
+      file.temporary_ = std::move(name);
+    else if (errno != EEXIST)
+      break;
   }
   if (file.fd_ < 0) return file.error("cannot write");
   return file;

@@ -112,8 +112,8 @@ std::vector<CheckResult> run_all(const std::vector<Case>& cases, const Options& 
       if (next == cases.size()) return;
       const std::size_t at = next++;
       lock.unlock();
-      CheckResult result =
-          check_case(cases[at].name, cases[at].directory, cases[at].update, options.check);
+      CheckResult result = check_case(cases[at].name, cases[at].directory, cases[at].update,
+                                      options.check);
       lock.lock();
       results[at] = std::move(result);
       ++done;
@@ -139,8 +139,9 @@ std::string details(const CheckResult& result) {
   for (std::size_t i = 1; i < result.problems.size(); ++i) out += shown(result.problems[i]) + "\n";
   out += result.diff;
   if (result.left_out)
-    out += fmt::format("and {} more events: dse check {} --limit {}\n", human_count(result.left_out),
-                       shown(result.name), result.missing + result.extra);
+    out += fmt::format("and {} more events: dse check {} --limit {}\n",
+                       human_count(result.left_out), shown(result.name),
+                       result.missing + result.extra);
   if (result.what == CheckResult::What::fail && result.missing + result.extra != 0)
     out += fmt::format("if that is right: dse check {0} --update {0}\n", shown(result.name));
   return out;
@@ -197,8 +198,8 @@ std::string json_of(const std::vector<CheckResult>& results, const Sums& sums) {
     count("missing", result.missing);
     count("extra", result.extra);
     w.Key("differences");
-    const std::string& differences =
-        result.differences_json.empty() ? std::string("[]") : result.differences_json;
+    const std::string& differences = result.differences_json.empty() ? std::string("[]")
+                                                                     : result.differences_json;
     w.RawValue(differences.data(), differences.size(), rapidjson::kArrayType);
     count("left_out", result.left_out);
     w.EndObject();
@@ -273,7 +274,8 @@ int run(Options options) {
 
 Command add_check(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("check", "Replay captures and compare with what is expected");
+  CLI::App* command = app.add_subcommand("check",
+                                         "Replay captures and compare with what is expected");
   command
       ->add_option("DIR", options->directories,
                    "cases: directories with a case.toml, or directories of such")
@@ -283,17 +285,21 @@ Command add_check(CLI::App& app) {
           ->add_option("--update", options->update,
                        "write the expected events of this case anew; may be given several times")
           ->allow_extra_args(false);
-  command->add_flag("--update-all", options->update_all, "the same for all cases")->excludes(update);
-  command->add_option("--junit", options->junit, "also write the results as JUnit XML to this file");
+  command->add_flag("--update-all", options->update_all, "the same for all cases")
+      ->excludes(update);
+  command->add_option("--junit", options->junit,
+                      "also write the results as JUnit XML to this file");
   command->add_option("-j,--jobs", options->jobs, "cases to replay at the same time [1]")
       ->check(CLI::Range(1u, 1024u));
-  command->add_option("-n,--limit", options->check.limit, "events that differ to show of a case [20]")
+  command
+      ->add_option("-n,--limit", options->check.limit, "events that differ to show of a case [20]")
       ->check(CLI::Range(1, 1'000'000));
   command->add_option("-o,--output", options->output, "text or json [text]")
       ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("-q,--quiet", options->quiet, "only what fails, and no summary");
   command->footer(
-      "A case is a directory with case.toml: a capture, a profile or filters, and what is expected:\n"
+      "A case is a directory with case.toml: a capture, a profile or filters, and what is "
+      "expected:\n"
       "events (expected.jsonl), counts, a digest, no losses. README.md has all keys.\n"
       "Exit code 0: all pass, 1: a case fails, 4: a capture is damaged, 2: a case is wrong.\n\n"
       "Examples:\n"

@@ -132,9 +132,10 @@ class Checker {
     const std::string path = path_of(*case_.expected);
     std::ifstream file(path, std::ios::binary);
     if (!file)
-      return Error(ErrorCode::usage,
-                   fmt::format("{}: cannot read expected events; dse check {} --update {} writes them",
-                               path, shown(directory_), shown(result_.name)));
+      return Error(
+          ErrorCode::usage,
+          fmt::format("{}: cannot read expected events; dse check {} --update {} writes them", path,
+                      shown(directory_), shown(result_.name)));
     std::uint64_t number = 0;
     for (std::string text; std::getline(file, text);) {
       ++number;
@@ -176,7 +177,8 @@ class Checker {
 
   void note_damage(replay::Session& session) {
     for (const format::Note& note : session.source().notes()) {
-      if (note.what == format::Note::What::growing || note.what == format::Note::What::newer) continue;
+      if (note.what == format::Note::What::growing || note.what == format::Note::What::newer)
+        continue;
       if (!damaged_) result_.problems.clear();
       damaged_ = true;
       result_.what = CheckResult::What::error;
@@ -222,8 +224,8 @@ class Checker {
     }
     note_damage(session);
     if (!damaged_ && digest.sum().hex() != case_.digest->text)
-      problem(fmt::format("{}: digest {} expected, got {}", case_.digest->source, case_.digest->text,
-                          digest.sum().hex()));
+      problem(fmt::format("{}: digest {} expected, got {}", case_.digest->source,
+                          case_.digest->text, digest.sum().hex()));
     return {};
   }
 
@@ -333,8 +335,7 @@ CheckResult check_case(const std::string& name, const std::string& directory, bo
   } catch (const std::exception& error) {
     spoil(kIo, std::string("internal error: ") + error.what());
   }
-  result.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
 

@@ -150,7 +150,7 @@ class Comparison {
       w.StartObject();
       write_text(w, "point", change.key.empty() ? "all" : change.key);
       w.Key("how");
-      w.String(change.how == How::in_order ? "in order"
+      w.String(change.how == How::in_order  ? "in order"
                : change.how == How::counted ? "counted"
                                             : "unordered");
       w.Key("equal");
@@ -176,10 +176,12 @@ class Comparison {
       if (std::string how = remark(change); !how.empty() && !asked) say("note: " + how);
     }
     if (equal_)
-      return say(fmt::format("equal{}: {} events", options_.exact ? "" : " but for what differs each time",
+      return say(fmt::format("equal{}: {} events",
+                             options_.exact ? "" : " but for what differs each time",
                              human_count(a_.count())));
     if (plan_.left_out)
-      say(fmt::format("{} more events that differ are not shown (--limit)", human_count(plan_.left_out)));
+      say(fmt::format("{} more events that differ are not shown (--limit)",
+                      human_count(plan_.left_out)));
     say(fmt::format("different: of {} events {} are not in {}, of {} events {} are not in {}",
                     human_count(a_.count()), human_count(removed()), options_.paths[1],
                     human_count(b_.count()), human_count(added()), options_.paths[0]));
@@ -205,7 +207,8 @@ Status check(const DiffOptions& options) {
     bool once = path == "-" || (std::filesystem::exists(path, error) &&
                                 !std::filesystem::is_directory(path, error) &&
                                 !std::filesystem::is_regular_file(path, error));
-    if (once) return usage(path + ": a capture is read twice to be compared; give files or directories");
+    if (once)
+      return usage(path + ": a capture is read twice to be compared; give files or directories");
   }
   if (options.against.empty()) {
     if (options.paths.size() == 2) return {};
@@ -214,7 +217,8 @@ Status check(const DiffOptions& options) {
   if (options.paths.size() != 1) return usage("--against compares one capture with itself");
   if (options.selection.profile.empty()) return usage("--against needs --profile too");
   if (options.exact || options.unordered || !options.ignore.empty())
-    return usage("--against compares the events themselves: without --exact, --unordered and --ignore");
+    return usage(
+        "--against compares the events themselves: without --exact, --unordered and --ignore");
   return {};
 }
 
@@ -232,16 +236,16 @@ Command add_diff(CLI::App& app) {
   auto options = std::make_shared<DiffOptions>();
   CLI::App* command = app.add_subcommand("diff", "Compare the events of two captures");
   command
-      ->add_option("PATH", options->paths,
-                   "two captures, directories or files; with --against one")
+      ->add_option("PATH", options->paths, "two captures, directories or files; with --against one")
       ->required()
       ->expected(1, 2);
   options->selection.add_to(*command);
   options->window.add_to(*command);
   command->add_option("--against", options->against,
                       "the profile to compare --profile with: which events pass one only, and why");
-  command->add_flag("--exact", options->exact,
-                    "also times, ids and whatever else differs each time; in the order of all points");
+  command->add_flag(
+      "--exact", options->exact,
+      "also times, ids and whatever else differs each time; in the order of all points");
   command->add_flag("--unordered", options->unordered, "regardless of the order of events");
   command->add_option("--fields", options->fields, "only these fields, separated by commas")
       ->delimiter(',')
@@ -249,7 +253,8 @@ Command add_diff(CLI::App& app) {
   command->add_option("--ignore", options->ignore, "all but these fields, separated by commas")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("-C,--context", options->context, "events to show around those that differ [2]")
+  command
+      ->add_option("-C,--context", options->context, "events to show around those that differ [2]")
       ->check(CLI::Range(0, 1000));
   command->add_option("-n,--limit", options->limit, "events that differ to show [1000]")
       ->check(CLI::Range(1, 1'000'000));
@@ -258,7 +263,8 @@ Command add_diff(CLI::App& app) {
   command->add_flag("-q,--quiet", options->selection.quiet, "no summary, no notes on the filters");
   command->footer(
       "Events are compared by observation point, in order, without what differs each time: times,\n"
-      "process ids, inodes, measurements (README.md has the list). Exit code 0: equal, 1: different.\n\n"
+      "process ids, inodes, measurements (README.md has the list). Exit code 0: equal, 1: "
+      "different.\n\n"
       "Examples:\n"
       "  dse diff before.dse after.dse\n"
       "  dse diff before.dse after.dse -s 'proc.aname = build' --ignore proc.args,proc.cmdline\n"

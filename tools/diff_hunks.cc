@@ -35,9 +35,13 @@ const ShownEvent* shown_event(const replay::EventPicker& side, std::size_t chang
 std::vector<Item> items_of(const DiffView& view, std::size_t change, const DiffBlock& block) {
   std::vector<Item> removed, added, out;
   std::vector<std::string_view> before, after;
+  std::vector<std::size_t> places;  // of those in `before`
   for (std::uint32_t i = block.a0; i < block.a1; ++i) {
     removed.push_back({shown_event(view.a, change, i), nullptr, i, 0, {}});
+    // Of one with a note it is known what became of it.
+    if (!removed.back().before->note.empty()) continue;
     before.push_back(removed.back().before->line);
+    places.push_back(removed.size() - 1);
   }
   for (std::uint32_t j = block.b0; j < block.b1; ++j) {
     added.push_back({nullptr, shown_event(view.b, change, j), 0, j, {}});
@@ -48,10 +52,11 @@ std::vector<Item> items_of(const DiffView& view, std::size_t change, const DiffB
     for (; i < i_end; ++i) out.push_back(removed[i]);
     for (; j < j_end; ++j) out.push_back(added[j]);
   };
-  for (auto [from, to] : replay::pair_changed(before, after)) {
+  for (auto [nth, to] : replay::pair_changed(before, after)) {
+    const std::size_t from = places[nth];
     take_alone(from, to);
     out.push_back({removed[from].before, added[to].after, removed[from].a, added[to].b,
-                   replay::changed_fields(before[from], after[to])});
+                   replay::changed_fields(before[nth], after[to])});
     i = from + 1;
     j = to + 1;
   }
@@ -127,8 +132,10 @@ void write_item(const Item& item, const std::string& sequence, JsonWriter& w) {
     w.Key(number);
     w.Uint64(std::uint64_t{place} + 1);
     write_json(w, name, event->line);
-    if (!event->note.empty()) write_text(w, "note", event->note);
   }
+  // One that changed has a note at most for what it is now.
+  const ShownEvent* last = item.after ? item.after : item.before;
+  if (!last->note.empty()) write_text(w, "note", last->note);
   if (item.before && item.after) {
     w.Key("fields");
     w.StartArray();
@@ -164,8 +171,8 @@ std::string remark(const SequenceChange& change) {
     case SequenceChange::How::unordered:
       return what + ": too different to be compared in order, so compared regardless of order";
     case SequenceChange::How::counted:
-      return fmt::format("{}: too many to be compared one by one, so only their number and digest are",
-                         what);
+      return fmt::format(
+          "{}: too many to be compared one by one, so only their number and digest are", what);
   }
   return {};
 }

@@ -85,8 +85,8 @@ std::string text_of(const DiffOptions& options, const Answer& answer) {
   for (const Changed& event : answer.shown) {
     const char kind = event.before.kept ? '-' : '+';
     out += coloured(kind,
-                    fmt::format("{} {}   <- {}; now {}", kind, event.text, shown(words(event.before)),
-                                shown(words(event.after))),
+                    fmt::format("{} {}   <- {}; now {}", kind, event.text,
+                                shown(words(event.before)), shown(words(event.after))),
                     colour) +
            "\n";
   }

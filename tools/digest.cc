@@ -151,7 +151,8 @@ Command add_digest(CLI::App& app) {
       ->required();
   options->selection.add_to(*command);
   options->window.add_to(*command);
-  command->add_flag("--records", options->records, "of the raw records in their order, not of events");
+  command->add_flag("--records", options->records,
+                    "of the raw records in their order, not of events");
   command->add_flag("--selected", options->selected,
                     "only what a profile keeps: that of --profile, else the one that the capture\n"
                     "was recorded under");
@@ -159,8 +160,10 @@ Command add_digest(CLI::App& app) {
       ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("-q,--quiet", options->selection.quiet, "no notes on the filters");
   command->footer(
-      "Compression, blocks, segments and the order of events make no difference, so a capture that\n"
-      "is filtered without a filter, merged or written again has the same digest. It tells that two\n"
+      "Compression, blocks, segments and the order of events make no difference, so a capture "
+      "that\n"
+      "is filtered without a filter, merged or written again has the same digest. It tells that "
+      "two\n"
       "captures differ, not that nobody has tampered with one: it is no cryptographic hash.\n\n"
       "Examples:\n"
       "  dse digest day\n"

@@ -64,12 +64,14 @@ Result<std::unique_ptr<EventLines>> EventLines::open(const EventQuery& query) {
   std::vector<std::string> used = query.fields;
   for (const auto& point : session.points()) {
     auto [place, made] = lines->renderers_.try_emplace(
-        point.get(), Renderers{replay::JsonRenderer(*point, only),
-                               replay::TextRenderer(*point, false, only),
-                               contains(query.profile.points, point->name())});
+        point.get(),
+        Renderers{replay::JsonRenderer(*point, only), replay::TextRenderer(*point, false, only),
+                  contains(query.profile.points, point->name())});
     if (only) continue;
-    for (std::size_t field : place->second.json.fields()) used.push_back(point->fields()[field].name);
-    for (std::size_t field : place->second.text.fields()) used.push_back(point->fields()[field].name);
+    for (std::size_t field : place->second.json.fields())
+      used.push_back(point->fields()[field].name);
+    for (std::size_t field : place->second.text.fields())
+      used.push_back(point->fields()[field].name);
   }
   session.use_only(std::move(used));
   return lines;

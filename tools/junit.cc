@@ -22,7 +22,8 @@ void append_safe(std::string_view bytes, std::string& out) {
       case '\'': out += "&apos;"; break;
       default:
         // U+FFFE and U+FFFF are no characters of XML.
-        if (safe.compare(i, 2, "\xef\xbf") == 0 && i + 2 < safe.size() && (safe[i + 2] & 0x3e) == 0x3e) {
+        if (safe.compare(i, 2, "\xef\xbf") == 0 && i + 2 < safe.size() &&
+            (safe[i + 2] & 0x3e) == 0x3e) {
           out += safe[i + 2] & 1 ? "\\xef\\xbf\\xbf" : "\\xef\\xbf\\xbe";
           i += 2;
         } else {
@@ -62,8 +63,8 @@ std::string junit_xml(const std::string& suite, const std::vector<JunitCase>& ca
     errors += one.what == JunitCase::What::error;
     time += one.seconds;
   }
-  std::string sums = fmt::format(" tests=\"{}\" failures=\"{}\" errors=\"{}\"", cases.size(), failures,
-                                 errors) +
+  std::string sums = fmt::format(" tests=\"{}\" failures=\"{}\" errors=\"{}\"", cases.size(),
+                                 failures, errors) +
                      attribute("time", seconds(time));
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" +
                     attribute("name", suite) + sums + ">\n  <testsuite" + attribute("name", suite) +

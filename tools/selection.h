@@ -19,8 +19,8 @@ struct SelectionFlags {
   std::vector<std::string> select, drop;  // EXPRESSION, POINT:EXPRESSION, @FILE, POINT:@FILE
   std::string profile;                    // a name or a file; empty: none
   std::shared_ptr<const replay::Profile> recorded;  // where no profile is named; may be none
-  bool self = false;                      // also the recorder's own events
-  bool quiet = false;                     // no notes on filters
+  bool self = false;                                // also the recorder's own events
+  bool quiet = false;                               // no notes on filters
 
   void add_to(CLI::App& app);
 };

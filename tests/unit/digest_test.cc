@@ -41,8 +41,7 @@ Digest digest_of(std::unique_ptr<Source> source) {
 
 Digest digest_of(const Records& snapshot, std::vector<Records> batches,
                  SegmentInfo info = test_info()) {
-  return digest_of(
-      std::make_unique<MemoryRecords>(snapshot, std::move(batches), std::move(info)));
+  return digest_of(std::make_unique<MemoryRecords>(snapshot, std::move(batches), std::move(info)));
 }
 
 std::unique_ptr<Source> open(const std::string& path) {

@@ -33,8 +33,7 @@ TEST(event_diff, blocks) {
   EXPECT_FALSE(changes[0].equal);
   EXPECT_EQ(changes[0].removed, 2u);
   EXPECT_EQ(changes[0].added, 3u);
-  EXPECT_EQ(changes[0].blocks,
-            (std::vector<DiffBlock>{{1, 2, 1, 3}, {4, 5, 5, 5}, {6, 6, 6, 7}}));
+  EXPECT_EQ(changes[0].blocks, (std::vector<DiffBlock>{{1, 2, 1, 3}, {4, 5, 5, 5}, {6, 6, 6, 7}}));
 }
 
 TEST(event_diff, sequences_by_themselves) {
@@ -66,7 +65,8 @@ TEST(event_diff, hunks_make_one_side_the_other) {
     const auto context = static_cast<std::uint32_t>(random() % 4);
     DiffPlan plan = plan_hunks(changes, context, 1000);
     EXPECT_EQ(plan.left_out, 0u);
-    EventPicker from_a(changes, plan, EventPicker::Side::a), from_b(changes, plan, EventPicker::Side::b);
+    EventPicker from_a(changes, plan, EventPicker::Side::a),
+        from_b(changes, plan, EventPicker::Side::b);
     for (const auto& [key, line] : a)
       if (ShownEvent* event = from_a.next(key)) event->line = line;
     for (const auto& [key, line] : b)
@@ -108,6 +108,18 @@ TEST(event_diff, limit) {
   }
 }
 
+// What is beyond the limit is not the same around what is shown.
+TEST(event_diff, limit_ends_before_the_next_difference) {
+  auto changes = compare(sequences_of(of("x", {1, 2, 3, 4, 5, 6})),
+                         sequences_of(of("x", {1, 3, 5, 6})), true);
+  DiffPlan plan = plan_hunks(changes, 2, 1);
+  ASSERT_EQ(plan.hunks.size(), 1u);
+  EXPECT_EQ(plan.hunks[0].all, (DiffBlock{0, 3, 0, 2}));
+  plan = plan_hunks(changes, 2, 2);
+  ASSERT_EQ(plan.hunks.size(), 1u);
+  EXPECT_EQ(plan.hunks[0].all, (DiffBlock{0, 6, 0, 4}));
+}
+
 TEST(event_diff, too_many_to_compare_one_by_one) {
   Lines a, b;
   for (int i = 0; i < 100; ++i) a.emplace_back("x", std::to_string(i));
@@ -139,7 +151,8 @@ TEST(event_diff, too_different_for_order) {
 }
 
 TEST(event_diff, fields) {
-  auto changes = changed_fields(R"({"a":{"b":1,"c":"x"},"d":[1]})", R"({"a":{"b":2,"e":true},"d":[1]})");
+  auto changes = changed_fields(R"({"a":{"b":1,"c":"x"},"d":[1]})",
+                                R"({"a":{"b":2,"e":true},"d":[1]})");
   ASSERT_EQ(changes.size(), 3u);
   EXPECT_EQ(changes[0].field + changes[0].before + changes[0].after, "a.b12");
   EXPECT_EQ(changes[1].field + changes[1].before + changes[1].after, "a.c\"x\"");
@@ -149,9 +162,11 @@ TEST(event_diff, fields) {
 
 TEST(event_diff, pairs) {
   auto event = [](int name, int cwd) {
-    return fmt::format(R"({{"evt":{{"type":"X"}},"a":{0},"b":{0},"c":{0},"d":{0},"cwd":{1}}})", name, cwd);
+    return fmt::format(R"({{"evt":{{"type":"X"}},"a":{0},"b":{0},"c":{0},"d":{0},"cwd":{1}}})",
+                       name, cwd);
   };
-  std::string a1 = event(1, 1), a2 = event(2, 1), b1 = event(1, 5), b2 = event(2, 6), b3 = event(3, 7);
+  std::string a1 = event(1, 1), a2 = event(2, 1), b1 = event(1, 5), b2 = event(2, 6),
+              b3 = event(3, 7);
   using Pairs = std::vector<std::pair<std::size_t, std::size_t>>;
   EXPECT_EQ(pair_changed({a1, a2}, {b3, b1, b2}), (Pairs{{0, 1}, {1, 2}}));
   EXPECT_EQ(pair_changed({a1, a2}, {b2, b1}).size(), 1u);  // in order

@@ -21,12 +21,15 @@ std::string again(std::string_view line) {
 
 TEST(json_line, values_and_paths) {
   JsonLine json;
-  ASSERT_TRUE(json.parse(R"( {"evt":{"num":1,"x":{"y":true}},"proc":{"env[a.b]":"q\"}","l":[1,"]"]},"z":-1.5e3} )"));
+  ASSERT_TRUE(json.parse(
+      R"( {"evt":{"num":1,"x":{"y":true}},"proc":{"env[a.b]":"q\"}","l":[1,"]"]},"z":-1.5e3} )"));
   std::vector<std::pair<std::string, std::string>> got;
   for (const auto& value : json.values()) got.emplace_back(value.path, value.text);
-  std::vector<std::pair<std::string, std::string>> expected{
-      {"evt.num", "1"},         {"evt.x.y", "true"}, {"proc.env[a.b]", R"("q\"}")"},
-      {"proc.l", R"([1,"]"])"}, {"z", "-1.5e3"}};
+  std::vector<std::pair<std::string, std::string>> expected{{"evt.num", "1"},
+                                                            {"evt.x.y", "true"},
+                                                            {"proc.env[a.b]", R"("q\"}")"},
+                                                            {"proc.l", R"([1,"]"])"},
+                                                            {"z", "-1.5e3"}};
   EXPECT_EQ(got, expected);
   EXPECT_EQ(json.find("evt.x.y"), "true");
   EXPECT_EQ(json.find("evt.x"), "");
@@ -49,11 +52,29 @@ TEST(json_line, all_events_are_put_together_again) {
 }
 
 TEST(json_line, what_is_no_such_line) {
-  for (std::string_view line :
-       {"", "{", "}", "[]", "1", "{}x", "{} {}", R"({"a")", R"({"a":})", R"({"a":1,})",
-        R"({,"a":1})", R"({"a":01})", R"({"a":1.})", R"({"a":tru})", R"({"a":"x)", R"({"a":"\x"})",
-        R"({"a":"\u12g4"})", R"({"a":[1,]})", R"({"a":[[1]]})", R"({"a":[1})", R"({"a":1 "b":2})",
-        R"({a:1})", "{\"a\":\"\n\"}"})
+  for (std::string_view line : {"",
+                                "{",
+                                "}",
+                                "[]",
+                                "1",
+                                "{}x",
+                                "{} {}",
+                                R"({"a")",
+                                R"({"a":})",
+                                R"({"a":1,})",
+                                R"({,"a":1})",
+                                R"({"a":01})",
+                                R"({"a":1.})",
+                                R"({"a":tru})",
+                                R"({"a":"x)",
+                                R"({"a":"\x"})",
+                                R"({"a":"\u12g4"})",
+                                R"({"a":[1,]})",
+                                R"({"a":[[1]]})",
+                                R"({"a":[1})",
+                                R"({"a":1 "b":2})",
+                                R"({a:1})",
+                                "{\"a\":\"\n\"}"})
     EXPECT_TRUE(again(line).starts_with("error: not JSON")) << line << ": " << again(line);
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "{\"a\":";
@@ -61,19 +82,20 @@ TEST(json_line, what_is_no_such_line) {
 }
 
 TEST(normalise, names) {
-  for (auto [before, after] : {std::pair("/", "/"),
-                               {"/demo", "/demo"},
-                               {"/user.slice/user-1000.slice/session-12.scope",
-                                "/user.slice/user-#.slice/session-#.scope"},
-                               {"/docker/59f2293e16ba89b65cadb4f04b436b63", "/docker/*"},
-                               {"/docker-59f2293e16ba89b65cadb4f04b436b63.scope", "/docker-*.scope"},
-                               {"pod0f1e2d3c-1111-2222-3333-444455556666", "pod*"},
-                               {"pod0f1e2d3c_1111_2222_3333_444455556666.slice", "pod*.slice"},
-                               {"abcdefabcdefabcdef", "abcdefabcdefabcdef"},
-                               {"pidns-4026532001", "pidns-#"},
-                               {"pts/3", "pts/#"},
-                               {R"(\udc80\"1)", R"(\udc80\"#)"},
-                               {R"(x\)", R"(x\)"}})
+  for (auto [before, after] :
+       {std::pair("/", "/"),
+        {"/demo", "/demo"},
+        {"/user.slice/user-1000.slice/session-12.scope",
+         "/user.slice/user-#.slice/session-#.scope"},
+        {"/docker/59f2293e16ba89b65cadb4f04b436b63", "/docker/*"},
+        {"/docker-59f2293e16ba89b65cadb4f04b436b63.scope", "/docker-*.scope"},
+        {"pod0f1e2d3c-1111-2222-3333-444455556666", "pod*"},
+        {"pod0f1e2d3c_1111_2222_3333_444455556666.slice", "pod*.slice"},
+        {"abcdefabcdefabcdef", "abcdefabcdefabcdef"},
+        {"pidns-4026532001", "pidns-#"},
+        {"pts/3", "pts/#"},
+        {R"(\udc80\"1)", R"(\udc80\"#)"},
+        {R"(x\)", R"(x\)"}})
     EXPECT_EQ(stable_name(before), after);
 }
 
@@ -98,10 +120,11 @@ TEST(normalise, lines) {
   EXPECT_EQ(normalised(exec, {false, {"proc.tty", "cgroup.path", "user.uid"}}),
             R"({"evt":{"type":"ProcessExecuted"},"proc":{"name":"sh"}})");
   // Whoever was interrupted by a packet is nobody's business.
-  EXPECT_EQ(normalised(
-                R"({"evt":{"type":"SocketStateChange"},"proc":{"name":"sh"},"user":{"uid":0},)"
-                R"("sock":{"lport":32767,"rport":32768,"owner":{"pid":1,"name":"x"}},"cgroup":{"path":"/"}})"),
-            R"({"evt":{"type":"SocketStateChange"},"sock":{"lport":32767,"rport":"ephemeral","owner":{"name":"x"}}})");
+  EXPECT_EQ(
+      normalised(
+          R"({"evt":{"type":"SocketStateChange"},"proc":{"name":"sh"},"user":{"uid":0},)"
+          R"("sock":{"lport":32767,"rport":32768,"owner":{"pid":1,"name":"x"}},"cgroup":{"path":"/"}})"),
+      R"({"evt":{"type":"SocketStateChange"},"sock":{"lport":32767,"rport":"ephemeral","owner":{"name":"x"}}})");
 }
 
 // What is normalised stays what it is, and is JSON.
@@ -127,8 +150,8 @@ TEST(normalise, every_field_that_is_kept) {
   EXPECT_EQ(kept, (std::vector<std::string>{
                       "proc.argc", "proc.args_bytes", "proc.exe_uid", "proc.exit_code", "user.uid",
                       "user.euid", "user.loginuid", "group.gid", "group.egid", "sock.owner.uid",
-                      "sock.bytes_sent", "sock.bytes_received", "sig.num", "sig.errno",
-                      "sig.flags", "sig.sender.uid"}));
+                      "sock.bytes_sent", "sock.bytes_received", "sig.num", "sig.errno", "sig.flags",
+                      "sig.sender.uid"}));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ void expect_shortest(const Sequence& a, const Sequence& b) {
   ASSERT_EQ(diff.removed.size(), a.size());
   ASSERT_EQ(diff.added.size(), b.size());
   ASSERT_TRUE(diff.in_order);
-  ASSERT_TRUE(kept(a, diff.removed) == kept(b, diff.added));  // it is a diff
+  ASSERT_TRUE(kept(a, diff.removed) == kept(b, diff.added));      // it is a diff
   ASSERT_EQ(kept(a, diff.removed).size(), longest_common(a, b));  // and there is no shorter one
 }
 
