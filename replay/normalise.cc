@@ -89,6 +89,7 @@ bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' 
 
 // How long the id is that begins here; 0: none does.
 std::size_t id_size(std::string_view text) {
+  if (!is_hex(text[0])) return 0;
   std::size_t digits = 0, end = 0;
   bool decimal = false;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -56,15 +56,15 @@ Digest records_digest(std::unique_ptr<Source> source) {
     auto step = source->next();
     EXPECT_TRUE(step.ok());
     if (!step || step->what == Step::What::end) break;
-    if (step->what == Step::What::batch)
-      EXPECT_TRUE(digest.add(*step->batch, source->info().abi_version).ok());
+    if (step->what != Step::What::batch) continue;
+    EXPECT_TRUE(digest.add(*step->batch, source->info().abi_version).ok());
   }
   return {digest.hash(), digest.count()};
 }
 
 // A capture in a directory, of so many segments.
 void write(const std::string& path, const Records& snapshot, const std::vector<Records>& batches,
-           int level, std::size_t segments) {
+           int level, std::size_t segments, SegmentInfo info = test_info()) {
   auto writer = CaptureWriter::open({path, level, 0}, FileSystem::host());
   ASSERT_TRUE(writer.ok());
   StreamTable streams;
@@ -74,7 +74,7 @@ void write(const std::string& path, const Records& snapshot, const std::vector<R
     StreamTable snapshot_streams;
     beginning.rows = rows_of(snapshot, snapshot_streams);
     beginning.span = {1, 2, {}, {}};
-    ASSERT_TRUE((*writer)->begin_segment(test_info(), first, beginning).ok());
+    ASSERT_TRUE((*writer)->begin_segment(info, first, beginning).ok());
     for (std::size_t i = segment * batches.size() / segments;
          i < (segment + 1) * batches.size() / segments; ++i) {
       Rows rows = rows_of(batches[i], streams, first);
@@ -173,7 +173,7 @@ TEST(digest, tells_any_other_value) {
   const auto lines_before = lines_of(input.records);
   RandomRecords random(31, RandomRecords::Style::plausible);
   std::size_t changed = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 400; ++round) {
     Records records = input.records;
     Record& record = records[random.below(records.size())];
     // Time, sequence number and kind stay, so that it is a record as before.
@@ -183,7 +183,7 @@ TEST(digest, tells_any_other_value) {
     ASSERT_EQ(digest_of(input.snapshot, cut(records, 0)) == before, same) << round;
     changed += !same;
   }
-  EXPECT_GT(changed, 500u);
+  EXPECT_GT(changed, 130u);
 }
 
 TEST(digest, tells_other_hosts) {
@@ -199,7 +199,9 @@ TEST(digest, of_captures_together) {
   TempDir dir;
   Input a = make_input(50), b = make_input(51);
   write(dir / "a", a.snapshot, cut(a.records, 50), 1, 2);
-  write(dir / "b", b.snapshot, cut(b.records, 70), 1, 1);
+  SegmentInfo other = test_info();
+  other.capture_id[0] ^= 1;
+  write(dir / "b", b.snapshot, cut(b.records, 70), 1, 1, other);
   Digest sum = digest_of(open(dir / "a"));
   const Digest of_b = digest_of(open(dir / "b"));
   sum.sum += of_b.sum;
