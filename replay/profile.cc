@@ -42,7 +42,8 @@ constexpr RecordKey kRecordKeys[] = {
     {"keep", Takes::number, 0, UINT32_MAX},
 };
 
-// Keys with so many parts that reading them would need a stack without end.
+}  // namespace
+
 bool has_deep_keys(std::string_view text) {
   constexpr int kMost = 256;
   int dots = 0;
@@ -57,6 +58,8 @@ bool has_deep_keys(std::string_view text) {
   }
   return false;
 }
+
+namespace {
 
 class Reader {
  public:

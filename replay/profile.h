@@ -43,6 +43,9 @@ struct Profile {
 // unknown key, a value of the wrong type, an unknown point. Expressions are not looked into.
 Result<Profile> parse_profile(std::string name, std::string text);
 
+// Keys of TOML with so many parts that reading them would need a stack without end.
+bool has_deep_keys(std::string_view toml);
+
 // The names of those that come with dse.
 std::vector<std::string> builtin_profile_names();
 // The text of one; empty: there is none of that name.

@@ -41,6 +41,9 @@ int run_command(int argc, char** argv) {
   add(add_verify);
   add(add_recover);
   add(add_compact);
+  add(add_digest);
+  add(add_diff);
+  add(add_check);
   add(add_explain);
   add(add_info);
   add(add_profile);

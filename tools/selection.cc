@@ -19,17 +19,6 @@ using replay::filter::Action;
 
 Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}; }
 
-// "SignalDelivered" of "SignalDelivered:…"; empty when there is no such prefix. Fields are in lower case
-// and have a dot, so nothing else begins like that.
-std::string_view point_prefix(std::string_view text) {
-  std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || text[0] < 'A' || text[0] > 'Z') return {};
-  std::string_view name = text.substr(0, colon);
-  bool word = std::all_of(name.begin(), name.end(),
-                          [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
-  return word ? name : std::string_view();
-}
-
 Result<replay::FilterRule> make_rule(Action action, const std::string& text,
                                      const replay::Profile& profile) {
   replay::FilterRule rule;
@@ -66,6 +55,15 @@ Result<replay::FilterRule> make_rule(Action action, const std::string& text,
 }
 
 }  // namespace
+
+std::string_view point_prefix(std::string_view text) {
+  std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || text[0] < 'A' || text[0] > 'Z') return {};
+  std::string_view name = text.substr(0, colon);
+  bool word = std::all_of(name.begin(), name.end(),
+                          [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+  return word ? name : std::string_view();
+}
 
 void add_point_options(CLI::App& app, std::vector<std::string>& points, std::string& profile) {
   app.add_option("--point", points, "only these observation points")
@@ -118,6 +116,7 @@ Result<replay::Profile> load_profile(const std::string& name) {
 
 Result<replay::Profile> chosen_profile(const SelectionFlags& flags) {
   DSE_TRY_ASSIGN(replay::Profile profile, load_profile(flags.profile));
+  if (flags.profile.empty() && flags.recorded) profile = *flags.recorded;
   if (!flags.points.empty()) {
     profile.points.clear();
     for (std::string& name : replay::point_names())

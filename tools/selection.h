@@ -18,14 +18,19 @@ struct SelectionFlags {
   std::vector<std::string> points;        // empty: those of the profile
   std::vector<std::string> select, drop;  // EXPRESSION, POINT:EXPRESSION, @FILE, POINT:@FILE
   std::string profile;                    // a name or a file; empty: none
-  bool self = false;                      // also the recorder's own events
-  bool quiet = false;                     // no notes on filters
+  std::shared_ptr<const replay::Profile> recorded;  // where no profile is named; may be none
+  bool self = false;                                // also the recorder's own events
+  bool quiet = false;                               // no notes on filters
 
   void add_to(CLI::App& app);
 };
 
 // --profile and --point, for commands that show no events.
 void add_point_options(CLI::App& app, std::vector<std::string>& points, std::string& profile);
+
+// "SignalDelivered" of "SignalDelivered:…"; empty when there is no such prefix. Fields are in lower case
+// and have a dot, so nothing else begins like that.
+std::string_view point_prefix(std::string_view text);
 
 // The profile of that name, or of that file if there is a "/" or ".toml" in it; the empty one without a
 // name.

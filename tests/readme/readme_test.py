@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the commands of README.md: every line after "$ " in its ```console blocks, in order, in one
 directory. Each must exit with 0, or with N when it ends in "# exits with N". What ends in
-"# not run: reason" is left out.
+"# not run: reason" is left out. So are run the steps ("- run: ") of the jobs in its ```yaml blocks.
 
   readme_test.py --dse BUILT_DSE --source SOURCE
 """
@@ -28,6 +28,16 @@ def commands(text):
             yield number, line[2:]
 
 
+def job_commands(text):
+    """(line number, command) of every step of the jobs in ```yaml blocks."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("```"):
+            inside = line == "```yaml"
+        elif inside and line.strip().startswith("- run: "):
+            yield number, line.strip().removeprefix("- run: ")
+
+
 def execute(command, directory, dse):
     environment = dict(os.environ, PATH=f"{dse.parent}:{os.environ['PATH']}")
     return subprocess.run(["bash", "-c", f"set -o pipefail\n{command}"], cwd=directory,
@@ -47,8 +57,14 @@ def main():
     failed, run, left_out = 0, 0, []
     with tempfile.TemporaryDirectory(prefix="dse-readme-") as directory:
         # The page speaks from the top of the source.
-        pathlib.Path(directory, "format").symlink_to(args.source / "format")
-        for number, command in commands((args.source / "README.md").read_text(encoding="utf-8")):
+        for name in ("format", "tests"):
+            pathlib.Path(directory, name).symlink_to(args.source / name)
+        text = (args.source / "README.md").read_text(encoding="utf-8")
+        jobs = [(number, f"CI=true; export CI; {command}") for number, command in job_commands(text)]
+        if not jobs:
+            print("no job: is the page written as this test expects?")
+            failed += 1
+        for number, command in sorted([*commands(text), *jobs]):
             if NOT_RUN.search(command):
                 left_out.append(command)
                 continue
