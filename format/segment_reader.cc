@@ -20,7 +20,7 @@ Result<std::optional<EntryHeader>> SegmentReader::read_header() {
     std::memcpy(&size, prefix + sizeof(magic), sizeof(size));
   }
   if (n < sizeof(prefix)) {
-    torn_ = any_;
+    torn_ = any_ || growing_;
     return damaged(any_ ? "the input ends in the middle of an entry" : "not a dse capture");
   }
   if (magic != kSkippableMagic || size > kMaxHeaderBytes)
@@ -36,59 +36,74 @@ Result<std::optional<EntryHeader>> SegmentReader::read_header() {
 }
 
 // Entries stand where they say they do, and a segment begins with its header.
-Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t offset) {
+Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t offset) const {
   bool begins = header.type == EntryType::segment;
-  if (begins) {
-    unsealed_inside_ = any_ && !sealed_;
-    segment_start_ = offset;
-  }
   if (begins ? header.position != 0 : !any_ || header.position != offset - segment_start_)
     return damaged("an entry that belongs elsewhere");
   if (sealed_ && !begins) return damaged("an entry behind the end of its segment");
   return {};
 }
 
+// False: the source ends before the body does.
+Result<bool> SegmentReader::read_body(EntryRef& entry) {
+  std::uint64_t body_offset = source_->position();
+  std::uint64_t body_size = entry.header.body_bytes();
+  if (source_->can_seek()) {
+    entry.body = [source = source_, body_offset, buffer = std::vector<std::byte>()](
+                     std::uint64_t from,
+                     std::uint32_t size) mutable -> Result<std::span<const std::byte>> {
+      buffer.resize(size);
+      DSE_TRY(source->read_at(body_offset + from, buffer));
+      return std::span<const std::byte>(buffer);
+    };
+    return source_->skip(body_size);
+  }
+  auto buffer = std::make_shared<std::vector<std::byte>>(body_size);
+  DSE_TRY_ASSIGN(std::size_t n, source_->read(*buffer));
+  entry.body = [buffer](std::uint64_t from,
+                        std::uint32_t size) -> Result<std::span<const std::byte>> {
+    return std::span<const std::byte>(*buffer).subspan(from, size);
+  };
+  return n == body_size;
+}
+
+// What it says of the segment counts once the entry is whole.
+Result<std::optional<EntryRef>> SegmentReader::read_entry(std::uint64_t offset) {
+  DSE_TRY_ASSIGN(auto header, read_header());
+  if (!header) return std::optional<EntryRef>();
+  DSE_TRY(check_sequence(*header, offset));
+  EntryRef entry{std::move(*header), offset, {}};
+  DSE_TRY_ASSIGN(bool whole, read_body(entry));
+  if (!whole) {
+    torn_ = true;
+    return damaged("the input ends in the middle of an entry");
+  }
+  if (entry.header.type == EntryType::segment) {
+    unsealed_inside_ = any_ && !sealed_;
+    segment_start_ = offset;
+  }
+  any_ = true;
+  sealed_ = entry.header.type == EntryType::trailer;
+  return std::optional<EntryRef>(std::move(entry));
+}
+
 Result<std::optional<EntryRef>> SegmentReader::next() {
   while (true) {
     std::uint64_t offset = source_->position();
-    auto at = [&](const Error& error) { return error.in("at byte " + std::to_string(offset)); };
-    auto header = read_header();
-    if (!header)
-      return header.error().code() == ErrorCode::damaged ? at(header.error()) : header.error();
-    if (!*header) return std::optional<EntryRef>();
-    if (auto status = check_sequence(**header, offset); !status) return at(status.error());
-    any_ = true;
-    sealed_ = (*header)->type == EntryType::trailer;
+    auto entry = read_entry(offset);
+    if (!entry && torn_ && growing_) {
+      torn_ = false;
+      source_->return_to(offset);
+      return std::optional<EntryRef>();
+    }
+    if (!entry)
+      return entry.error().code() == ErrorCode::damaged
+                 ? entry.error().in("at byte " + std::to_string(offset))
+                 : entry.error();
+    if (!*entry) return entry;
     if (sealed_) continue;
-
-    EntryRef entry{std::move(**header), offset, {}};
-    std::uint64_t body_offset = source_->position();
-    std::uint64_t body_size = entry.header.body_bytes();
-    bool whole = true;
-    if (source_->can_seek()) {
-      DSE_TRY_ASSIGN(whole, source_->skip(body_size));
-      entry.body = [source = source_, body_offset, buffer = std::vector<std::byte>()](
-                       std::uint64_t from,
-                       std::uint32_t size) mutable -> Result<std::span<const std::byte>> {
-        buffer.resize(size);
-        DSE_TRY(source->read_at(body_offset + from, buffer));
-        return std::span<const std::byte>(buffer);
-      };
-    } else {
-      auto buffer = std::make_shared<std::vector<std::byte>>(body_size);
-      DSE_TRY_ASSIGN(std::size_t n, source_->read(*buffer));
-      whole = n == body_size;
-      entry.body = [buffer](std::uint64_t from,
-                            std::uint32_t size) -> Result<std::span<const std::byte>> {
-        return std::span<const std::byte>(*buffer).subspan(from, size);
-      };
-    }
-    if (!whole) {
-      torn_ = true;
-      return at(damaged("the input ends in the middle of an entry"));
-    }
     if (counters_) ++counters_->entries;
-    return std::optional<EntryRef>(std::move(entry));
+    return entry;
   }
 }
 

@@ -27,6 +27,14 @@ class SegmentReader {
   // all entries before it were good.
   Result<std::optional<EntryRef>> next();
 
+  // While the source grows, the end is none: an entry that is not whole yet is not there yet, and
+  // next() may be asked again. For sources that can seek.
+  void set_growing(bool growing) { growing_ = growing; }
+  bool growing() const { return growing_; }
+  // Where the next entry begins.
+  std::uint64_t position() const { return source_->position(); }
+  const ByteSource& source() const { return *source_; }
+
   // After the end: whether the last thing read was the end of a segment.
   bool sealed() const { return sealed_; }
   // Whether a segment that was not sealed came before the one at hand, in the same input. Asking
@@ -37,10 +45,13 @@ class SegmentReader {
 
  private:
   Result<std::optional<EntryHeader>> read_header();
-  Status check_sequence(const EntryHeader& header, std::uint64_t offset);
+  Status check_sequence(const EntryHeader& header, std::uint64_t offset) const;
+  Result<std::optional<EntryRef>> read_entry(std::uint64_t offset);
+  Result<bool> read_body(EntryRef& entry);
 
   std::shared_ptr<ByteSource> source_;
   ReadCounters* counters_;
+  bool growing_ = false;
   bool any_ = false;
   bool sealed_ = false;
   bool torn_ = false;

@@ -30,7 +30,7 @@ struct Step {
   enum class What {
     capture,  // another capture begins (or goes on behind a hole): forget all state; see info()
     batch,    // `batch` is set
-    idle,     // nothing now (live sources only); call again
+    idle,     // nothing now (live sources, captures that are followed); call again
     end,      // nothing ever again
   };
   What what;
