@@ -82,8 +82,9 @@ void Watch::look_at(const std::string& path, std::uint32_t mask, std::string nam
   }
   int former = watch_;
   watch_ = ::inotify_add_watch(inotify_.get(), path.c_str(), mask);
-  // What has gone is no reason to stop asking: the caller will see it and look elsewhere.
-  if (watch_ < 0 && errno != ENOENT && errno != ENOTDIR) {
+  // What has gone, or may not be read yet, is no reason to stop asking: the caller will look again, or
+  // elsewhere.
+  if (watch_ < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
     why_polling_ = std::strerror(errno);
     inotify_.reset();
   } else if (former >= 0 && former != watch_) {

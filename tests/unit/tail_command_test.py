@@ -337,7 +337,8 @@ class Speed(Case):
         lines = self.replayed(CAPTURES / SEGMENTS).splitlines()
         begin = time.monotonic()
         process = subprocess.Popen([DSE, "replay", CAPTURES / SEGMENTS, "-o", "json", "--speed", "0.1x"],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
         self.addCleanup(process.kill)
         self.assertEqual(process.stdout.readline().strip(), lines[0])
         first = time.monotonic() - begin
