@@ -24,7 +24,8 @@ Result<std::unique_ptr<CaptureReader>> CaptureReader::open(const std::vector<std
 Result<std::unique_ptr<CaptureReader>> CaptureReader::follow(const std::string& path,
                                                              const FollowOptions& options) {
   if (path == "-")
-    return Error(ErrorCode::usage, "-: a pipe cannot be followed as a file; replay reads it as it comes");
+    return Error(ErrorCode::usage,
+                 "-: a pipe cannot be followed as a file; replay reads it as it comes");
   std::unique_ptr<CaptureReader> reader(new CaptureReader);
   DSE_TRY_ASSIGN(reader->follow_, Follow::start(path, options));
   return reader;
@@ -52,8 +53,7 @@ void CaptureReader::report_damage(const Error& error) {
 
 // Opens the next input; what is to be said instead when there is none.
 Result<std::optional<Step>> CaptureReader::open_next_segment() {
-  if (next_segment_ >= segments_.size())
-    return std::optional<Step>(Step{Step::What::end, {}});
+  if (next_segment_ >= segments_.size()) return std::optional<Step>(Step{Step::What::end, {}});
   SegmentPath segment = segments_[next_segment_++];
   // The recorder may have sealed it, or let it go, since the directory was read.
   if (segment.path != "-" && ::access(segment.path.c_str(), F_OK) != 0) {

@@ -43,7 +43,8 @@ bool is_directory(const std::string& path) {
 
 Result<std::unique_ptr<Follow>> Follow::start(std::string path, const FollowOptions& options) {
   // By which of its two names a segment is asked for makes no difference.
-  if (path.ends_with(std::string(kSegmentSuffix) + kOpenSuffix)) path = sealed_name(std::move(path));
+  if (path.ends_with(std::string(kSegmentSuffix) + kOpenSuffix))
+    path = sealed_name(std::move(path));
   std::unique_ptr<Follow> follow(new Follow(std::move(path), options));
   follow->find_place();
   if (!options.keep_waiting) {
@@ -98,9 +99,9 @@ Result<Follow::Next> Follow::next(bool over) {
 Result<Follow::Next> Follow::next_in_directory(bool over) {
   auto segments = list_segments(path_);
   if (segments) {
-    auto next = std::find_if(
-        segments->begin(), segments->end(),
-        [&](const SegmentPath& segment) { return sealed_name(segment.path) > last_; });
+    auto next = std::find_if(segments->begin(), segments->end(), [&](const SegmentPath& segment) {
+      return sealed_name(segment.path) > last_;
+    });
     if (next != segments->end()) return Next{What::segment, *next};
   } else if (!is_directory(path_)) {
     if (!options_.keep_waiting) return segments.error();

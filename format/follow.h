@@ -68,7 +68,7 @@ class Follow {
   FollowOptions options_;
   Watch watch_;
   Place place_ = Place::missing;
-  std::string last_;  // the segment that was opened last, by its sealed name
+  std::string last_;   // the segment that was opened last, by its sealed name
   std::string start_;  // the last one that was there at the start, and its size
   std::uint64_t start_bytes_ = 0;
   bool past_start_ = false;

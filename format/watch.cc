@@ -36,9 +36,16 @@ bool is_remote(const std::string& path) {
   if (::statfs(path.c_str(), &status) != 0) return false;
   constexpr std::uint32_t kFuse = 0x65735546, kCifs = 0xff534d42, kSmb2 = 0xfe534d42,
                           kCeph = 0x00c36400, kLustre = 0x0bd00bd0;
-  constexpr std::array kRemote{std::uint32_t{NFS_SUPER_MAGIC},  std::uint32_t{SMB_SUPER_MAGIC},
-                               std::uint32_t{V9FS_MAGIC},       std::uint32_t{AFS_SUPER_MAGIC},
-                               std::uint32_t{CODA_SUPER_MAGIC}, kFuse, kCifs, kSmb2, kCeph, kLustre};
+  constexpr std::array kRemote{std::uint32_t{NFS_SUPER_MAGIC},
+                               std::uint32_t{SMB_SUPER_MAGIC},
+                               std::uint32_t{V9FS_MAGIC},
+                               std::uint32_t{AFS_SUPER_MAGIC},
+                               std::uint32_t{CODA_SUPER_MAGIC},
+                               kFuse,
+                               kCifs,
+                               kSmb2,
+                               kCeph,
+                               kLustre};
   return std::find(kRemote.begin(), kRemote.end(), static_cast<std::uint32_t>(status.f_type)) !=
          kRemote.end();
 }

@@ -65,8 +65,7 @@ bool Pace::wait(std::uint64_t due_ns) {
       show_status(fmt::format("the next event is due in {}", human_duration(left)));
     }
     std::uint64_t until = std::min(due_ns, at + kSlice);
-    timespec time{static_cast<time_t>(until / kSecond),
-                  static_cast<long>(until % kSecond)};
+    timespec time{static_cast<time_t>(until / kSecond), static_cast<long>(until % kSecond)};
     ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
   }
   return !stopped_;

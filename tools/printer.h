@@ -99,8 +99,8 @@ class Printer {
   Renderers* last_ = nullptr;
   std::string buffer_;
   std::optional<std::uint64_t> hold_;
-  std::vector<Held> held_;     // a ring
-  std::uint64_t kept_ = 0;     // that came into it
+  std::vector<Held> held_;  // a ring
+  std::uint64_t kept_ = 0;  // that came into it
   std::size_t told_notes_ = 0;
   bool damaged_ = false;
   bool stopped_ = false;

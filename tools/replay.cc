@@ -77,9 +77,10 @@ Command add_replay(CLI::App& app) {
                    "captures: directories or files, read one after the other; - is stdin")
       ->required();
   options->events.add_to(*command);
-  command->add_option("--speed", options->speed,
-                      "show each event when its time has come, at this multiple of the pace at which "
-                      "they happened: 1x, 10x, 0.5x; max: at once (the default)");
+  command->add_option(
+      "--speed", options->speed,
+      "show each event when its time has come, at this multiple of the pace at which "
+      "they happened: 1x, 10x, 0.5x; max: at once (the default)");
   command->footer(
       "Examples:\n"
       "  dse replay /var/lib/dse                          all events, as on the day\n"

@@ -91,11 +91,11 @@ int run(const Options& options) {
 
 Command add_tail(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("tail", "Show the events of a capture while it is being recorded");
+  CLI::App* command = app.add_subcommand("tail",
+                                         "Show the events of a capture while it is being recorded");
   command->add_option("PATH", options->path, "a capture: a directory or a file")->required();
-  CLI::Option* lines =
-      command->add_option("-n,--lines", options->lines, "first the last N events that are there");
+  CLI::Option* lines = command->add_option("-n,--lines", options->lines,
+                                           "first the last N events that are there");
   lines->check(CLI::NonNegativeNumber)->default_str("10");
   command->add_flag("--from-start", options->from_start, "first all events that are there")
       ->excludes(lines);
@@ -105,7 +105,8 @@ Command add_tail(CLI::App& app) {
                     "look for changes every 20 ms instead of being told by the kernel");
   options->events.add_to(*command, "--limit");
   command->footer(
-      "Ends with the recorder: 0; 4 when it died. Ctrl-C ends it before. Any number may follow the\n"
+      "Ends with the recorder: 0; 4 when it died. Ctrl-C ends it before. Any number may follow "
+      "the\n"
       "same capture; the right to read it is all that it takes.\n"
       "Examples:\n"
       "  dse tail /var/lib/dse                            the last 10 events, then as they come\n"

@@ -293,7 +293,8 @@ TEST(follow, a_recorder_that_died) {
     if (cut == 0)  // only its name is not what it should be
       EXPECT_EQ(follower.notes(), "");
     else
-      EXPECT_TRUE(follower.only_note(Note::What::unsealed, "the recorder died")) << follower.notes();
+      EXPECT_TRUE(follower.only_note(Note::What::unsealed, "the recorder died"))
+          << follower.notes();
   }
 }
 
