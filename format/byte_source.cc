@@ -24,6 +24,14 @@ Status ByteSource::go_back(std::uint64_t position) {
 
 namespace {
 
+// The lock is asked for as one that may be shared, so that those who ask do not mind one another, and
+// let go at once.
+bool is_locked(const FileHandle& file) {
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
+  ::flock(file.get(), LOCK_UN);
+  return false;
+}
+
 class FileSource final : public ByteSource {
  public:
   FileSource(FileHandle file, std::string name, bool seekable, std::uint64_t limit)
@@ -79,6 +87,8 @@ class FileSource final : public ByteSource {
     }
     return {};
   }
+
+  bool is_being_recorded() const override { return seekable_ && is_locked(file_); }
 
  private:
   FileHandle file_;
@@ -197,9 +207,7 @@ std::shared_ptr<ByteSource> memory_byte_source(std::string bytes, bool seekable)
 
 bool is_being_recorded(const std::string& path) {
   FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return false;
-  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
-  return false;
+  return file.get() >= 0 && is_locked(file);
 }
 
 }  // namespace dse::format

@@ -21,6 +21,8 @@ class ByteSource {
   // Moves the position forward; false: the end came first.
   virtual Result<bool> skip(std::uint64_t bytes) = 0;
   std::uint64_t position() const { return position_; }
+  // Back to where it was; only with can_seek().
+  void return_to(std::uint64_t position) { position_ = position; }
 
   // Back to a position that has been passed: any where the source can seek, else one that keep() has
   // named, or a later one.
@@ -32,6 +34,9 @@ class ByteSource {
   virtual bool can_seek() const = 0;
   // All of out.size() bytes from `offset`; an error when they are not there.
   virtual Status read_at(std::uint64_t offset, std::span<std::byte> out) = 0;
+
+  // Whether another process holds the recorder's lock on it, whatever its name is by now.
+  virtual bool is_being_recorded() const { return false; }
 
  protected:
   std::uint64_t position_ = 0;

@@ -39,7 +39,9 @@ Result<std::vector<SegmentPath>> list_segments(const std::string& path) {
       // A capture that is still being written, or whose recorder died, goes by its other name.
       if (fs::exists(path + kOpenSuffix, error))
         return std::vector<SegmentPath>{{path + kOpenSuffix, false}};
-      return Error(ErrorCode::io, path + ": no such file or directory");
+      // Unless it got its name just now.
+      if (!fs::exists(path, error))
+        return Error(ErrorCode::io, path + ": no such file or directory");
     }
     return std::vector<SegmentPath>{{path, !path.ends_with(kOpenSuffix)}};
   }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,20 @@ Result<std::unique_ptr<CaptureReader>> CaptureReader::open(const std::vector<std
     reader->segments_.insert(reader->segments_.end(), segments.begin(), segments.end());
   }
   return reader;
+}
+
+Result<std::unique_ptr<CaptureReader>> CaptureReader::follow(const std::string& path,
+                                                             const FollowOptions& options) {
+  if (path == "-")
+    return Error(ErrorCode::usage,
+                 "-: a pipe cannot be followed as a file; replay reads it as it comes");
+  std::unique_ptr<CaptureReader> reader(new CaptureReader);
+  DSE_TRY_ASSIGN(reader->follow_, Follow::start(path, options));
+  return reader;
+}
+
+void CaptureReader::stop() {
+  if (follow_) follow_->watch().stop();
 }
 
 CaptureReader::CaptureReader(std::shared_ptr<ByteSource> source, std::string name)
@@ -36,7 +51,9 @@ void CaptureReader::report_damage(const Error& error) {
   note(Note::What::damaged, name_ + ": " + error.message());
 }
 
-Status CaptureReader::open_next_segment() {
+// Opens the next input; what is to be said instead when there is none.
+Result<std::optional<Step>> CaptureReader::open_next_segment() {
+  if (next_segment_ >= segments_.size()) return std::optional<Step>(Step{Step::What::end, {}});
   SegmentPath segment = segments_[next_segment_++];
   // The recorder may have sealed it, or let it go, since the directory was read.
   if (segment.path != "-" && ::access(segment.path.c_str(), F_OK) != 0) {
@@ -46,7 +63,7 @@ Status CaptureReader::open_next_segment() {
     }
     if (::access(segment.path.c_str(), F_OK) != 0) {
       note(Note::What::missing, segment.path + ": went away before it was read");
-      return {};
+      return std::optional<Step>();
     }
   }
   name_ = segment.path == "-" ? "standard input" : segment.path;
@@ -54,7 +71,40 @@ Status CaptureReader::open_next_segment() {
   DSE_TRY_ASSIGN(auto source, open_byte_source(segment.path));
   reader_ = std::make_unique<SegmentReader>(std::move(source), &counters_);
   entries_before_ = counters_.entries;
-  return {};
+  return std::optional<Step>();
+}
+
+Result<std::optional<Step>> CaptureReader::follow_next_segment() {
+  DSE_TRY_ASSIGN(Follow::Next next, follow_->next(over_));
+  if (next.what == Follow::What::lost) {
+    note(Note::What::missing, follow_->path() +
+                                  ": the recorder went on to another segment, which is not there: "
+                                  "it died, or the segment was removed");
+    over_ = true;
+    return std::optional<Step>();
+  }
+  if (next.what == Follow::What::never) return std::optional<Step>(Step{Step::What::end, {}});
+  if (next.what == Follow::What::later) return std::optional<Step>(idle());
+  auto source = open_byte_source(next.segment.path);
+  if (!source) {
+    DSE_TRY(follow_->failed(next.segment, source.error()));
+    return std::optional<Step>(idle());
+  }
+  if (!(*source)->can_seek())
+    return Error(ErrorCode::usage,
+                 next.segment.path + " is no regular file; replay reads it as it comes");
+  follow_->opened(next.segment);
+  name_ = next.segment.path;
+  was_open_ = !next.segment.sealed;
+  reader_ = std::make_unique<SegmentReader>(std::move(*source), &counters_);
+  reader_->set_growing(was_open_);
+  entries_before_ = counters_.entries;
+  return std::optional<Step>();
+}
+
+bool CaptureReader::still_grows() const {
+  return reader_->source().is_being_recorded() ||
+         (counters_.entries == entries_before_ && follow_->is_new());
 }
 
 // Says what is to be said about how the input ended; `error` is why reading stopped, if it did.
@@ -65,8 +115,10 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
   } else if (cut && was_open_ && (is_being_recorded(name_) || ::access(name_.c_str(), F_OK) != 0)) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
+    over_ = true;
     note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
+    over_ = true;
     note(Note::What::unsealed,
          fmt::format("{}: not sealed: the recorder died or the file was cut; all {} complete "
                      "entries were read{}",
@@ -76,17 +128,32 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
   reader_.reset();
 }
 
+Step CaptureReader::idle() {
+  idle_ = true;
+  return Step{Step::What::idle, {}};
+}
+
 Result<Step> CaptureReader::next() {
+  if (std::exchange(idle_, false)) follow_->watch().wait(follow_->options().patience);
   while (true) {
+    if (follow_ && follow_->watch().stopped()) return Step{Step::What::end, {}};
     if (!reader_) {
-      if (next_segment_ >= segments_.size()) return Step{Step::What::end, {}};
-      DSE_TRY(open_next_segment());
-      if (!reader_) continue;
+      DSE_TRY_ASSIGN(auto step, follow_ ? follow_next_segment() : open_next_segment());
+      if (step) return std::move(*step);
+      continue;
     }
+    if (follow_ && follow_->passes_start(reader_->position()))
+      return Step{Step::What::idle, {}};  // and no reason to wait
     auto entry = reader_->next();
     if (!entry) {
       if (entry.error().code() != ErrorCode::damaged) return entry.error();
       close_segment(entry.error());
+      continue;
+    }
+    if (!*entry && reader_->growing()) {
+      if (still_grows()) return idle();
+      // What was written before the lock was let go is still to be read.
+      reader_->set_growing(false);
       continue;
     }
     if (!*entry) {
@@ -164,6 +231,7 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   }
   if (info_.abi_version > DSE_ABI_VERSION && !same)
     note(Note::What::newer, name_ + ": recorded by a newer version; what it added is left out");
+  over_ = false;
   lane->next_record = info_.first;
   lane->take_snapshot = !goes_on;
   if (goes_on) return std::optional<Step>();
@@ -178,6 +246,7 @@ Result<std::optional<Step>> CaptureReader::take_end(EntryRef& entry) {
   if (!lane) return Error(ErrorCode::damaged, "the end of another capture");
   lane->losses = std::move(end.losses);
   lane->losses_known = true;
+  over_ = end.last && lanes_.size() == 1;
   if (!end.last || lanes_.size() == 1) return std::optional<Step>();
   Step step{Step::What::leaves, {}, lane->number};
   add_losses(*lane, ended_losses_);

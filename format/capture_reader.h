@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "format/capture_directory.h"
+#include "format/follow.h"
 #include "format/segment_reader.h"
 #include "format/source.h"
 
@@ -15,10 +16,20 @@ class CaptureReader final : public Source {
  public:
   // Each path is a directory, a file, or "-" for standard input. An error when one does not exist.
   static Result<std::unique_ptr<CaptureReader>> open(const std::vector<std::string>& paths);
+  // A directory or file that may still be recorded: next() goes along with the recorder, through rotation
+  // and retention, until it ends, and is idle when there is nothing new. The first idle comes when all
+  // that was there at the start has been read. An idle reader waits for a change before it looks again.
+  static Result<std::unique_ptr<CaptureReader>> follow(const std::string& path,
+                                                       const FollowOptions& options);
   // One source of bytes, for tests.
   explicit CaptureReader(std::shared_ptr<ByteSource> source, std::string name);
 
   Result<Step> next() override;
+  // While following: next() soon gives `end`, wherever it is. Also for signal handlers.
+  void stop();
+  bool stopped() const { return follow_ && follow_->watch().stopped(); }
+  // While following: why the kernel is not asked for changes; empty: it is.
+  std::string why_polling() const { return follow_ ? follow_->watch().why_polling() : ""; }
   const SegmentInfo& info() const override { return info_; }
   void want(KindSet kinds) override { wanted_ = kinds; }
   void want_blocks(std::function<bool(const BlockSummary&)> wanted) override {
@@ -44,7 +55,10 @@ class CaptureReader final : public Source {
  private:
   CaptureReader() = default;
 
-  Status open_next_segment();
+  Result<std::optional<Step>> open_next_segment();
+  Result<std::optional<Step>> follow_next_segment();
+  bool still_grows() const;
+  Step idle();
   void close_segment(const std::optional<Error>& error);
   // A capture at hand. There are several of them in a merged one.
   struct Lane {
@@ -75,6 +89,9 @@ class CaptureReader final : public Source {
   std::unique_ptr<SegmentReader> reader_;
   std::string name_;                  // of what reader_ reads
   bool was_open_ = false;             // it goes by its `.open` name
+  std::unique_ptr<Follow> follow_;    // null: what is there now is all
+  bool idle_ = false;                 // there was nothing new at the last look
+  bool over_ = false;                 // the capture at hand has ended
   std::uint64_t entries_before_ = 0;  // in the inputs before it
   Observer* observer_ = nullptr;
 

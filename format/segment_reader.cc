@@ -30,7 +30,7 @@ Result<std::optional<EntryHeader>> SegmentReader::read_header() {
     std::memcpy(&size, prefix + sizeof(magic), sizeof(size));
   }
   if (n < sizeof(prefix)) {
-    torn_ = any_;
+    torn_ = any_ || growing_;
     return damaged(any_ ? "the input ends in the middle of an entry" : "not a dse capture");
   }
   if (magic != kSkippableMagic || size > kMaxHeaderBytes)
@@ -47,12 +47,8 @@ Result<std::optional<EntryHeader>> SegmentReader::read_header() {
 
 // Entries stand where they say they do, and a segment begins with its header. In a merged capture the
 // headers of others follow within the segment.
-Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t offset) {
+Status SegmentReader::check_sequence(const EntryHeader& header, std::uint64_t offset) const {
   bool begins = header.type == EntryType::segment && header.position == 0;
-  if (begins) {
-    unsealed_inside_ = any_ && !sealed_;
-    segment_start_ = offset;
-  }
   if (!begins && (!any_ || header.position != offset - segment_start_))
     return damaged("an entry that belongs elsewhere");
   if (sealed_ && !begins) return damaged("an entry behind the end of its segment");
@@ -76,6 +72,21 @@ Result<std::optional<EntryRef>> SegmentReader::next() {
   return entry;
 }
 
+// Not whole yet: as if it were not there.
+std::optional<EntryRef> SegmentReader::wait_at(std::uint64_t offset) {
+  torn_ = false;
+  source_->return_to(offset);
+  return {};
+}
+
+// What a header says of the segment.
+void SegmentReader::follow(const EntryHeader& header, std::uint64_t offset) {
+  if (header.type == EntryType::segment && header.position == 0) {
+    unsealed_inside_ = any_ && !sealed_;
+    segment_start_ = offset;
+  }
+}
+
 Result<std::optional<EntryRef>> SegmentReader::next_entry() {
   while (true) {
     std::uint64_t offset = source_->position();
@@ -83,12 +94,14 @@ Result<std::optional<EntryRef>> SegmentReader::next_entry() {
       return on_damage_ == OnDamage::go_on ? error : error.in("at byte " + std::to_string(offset));
     };
     EntryRef entry{};
-    if (found_) {
+    const bool found = found_.has_value();
+    if (found) {
       offset = found_->offset;
       entry.header = std::move(found_->header);
       found_.reset();
     } else {
       auto header = read_header();
+      if (!header && torn_ && growing_) return wait_at(offset);
       if (!header)
         return header.error().code() == ErrorCode::damaged ? at(header.error()) : header.error();
       if (!*header) return std::optional<EntryRef>();
@@ -99,18 +112,19 @@ Result<std::optional<EntryRef>> SegmentReader::next_entry() {
       }
       entry.header = std::move(**header);
     }
-    any_ = true;
-    torn_ = false;
-    sealed_ = entry.header.type == EntryType::trailer;
-    if (sealed_ && on_damage_ == OnDamage::stop) continue;
-
     entry.offset = offset;
     DSE_TRY_ASSIGN(bool whole, attach_body(entry));
+    if (!whole && growing_) return wait_at(offset);
+    // What is found behind damage has been adopted already.
+    if (!found) follow(entry.header, offset);
+    any_ = true;
+    torn_ = !whole;
+    sealed_ = entry.header.type == EntryType::trailer;
     if (!whole) {
-      torn_ = true;
       torn_header_ = std::move(entry.header);
       return at(damaged("the input ends in the middle of an entry"));
     }
+    if (sealed_ && on_damage_ == OnDamage::stop) continue;
     if (counters_) ++counters_->entries;
     return std::optional<EntryRef>(std::move(entry));
   }

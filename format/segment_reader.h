@@ -32,6 +32,14 @@ class SegmentReader {
   // comes, unless the reader goes on; all entries before it were good as far as their headers go.
   Result<std::optional<EntryRef>> next();
 
+  // While the source grows, the end is none: an entry that is not whole yet is not there yet, and
+  // next() may be asked again. For sources that can seek.
+  void set_growing(bool growing) { growing_ = growing; }
+  bool growing() const { return growing_; }
+  // Where the next entry begins.
+  std::uint64_t position() const { return source_->position(); }
+  const ByteSource& source() const { return *source_; }
+
   // After the end: whether the last thing read was the end of a segment.
   bool sealed() const { return sealed_; }
   // Whether a segment that was not sealed came before the one at hand, in the same input. Asking
@@ -58,7 +66,9 @@ class SegmentReader {
 
   Result<std::optional<EntryRef>> next_entry();
   Result<std::optional<EntryHeader>> read_header();
-  Status check_sequence(const EntryHeader& header, std::uint64_t offset);
+  Status check_sequence(const EntryHeader& header, std::uint64_t offset) const;
+  std::optional<EntryRef> wait_at(std::uint64_t offset);
+  void follow(const EntryHeader& header, std::uint64_t offset);
   Result<bool> attach_body(EntryRef& entry);
   Status pass_over(std::uint64_t offset);
   Result<std::optional<Placed>> find_header(std::uint64_t from);
@@ -68,6 +78,7 @@ class SegmentReader {
   std::shared_ptr<ByteSource> source_;
   ReadCounters* counters_;
   OnDamage on_damage_;
+  bool growing_ = false;
   bool any_ = false;
   bool sealed_ = false;
   bool torn_ = false;

@@ -35,7 +35,7 @@ struct Step {
     joins,    // the same in a lane of a merged capture; the state of the others stays
     leaves,   // that lane has come to its end
     batch,    // `batch` is set
-    idle,     // nothing now (live sources only); call again
+    idle,     // nothing now (live sources, captures that are followed); call again
     end,      // nothing ever again
   };
   What what;

@@ -12,6 +12,7 @@ using Command = std::function<int()>;  // returns an exit code
 Command add_record(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_replay(CLI::App& app);
+Command add_tail(CLI::App& app);
 Command add_filter(CLI::App& app);
 Command add_merge(CLI::App& app);
 Command add_verify(CLI::App& app);

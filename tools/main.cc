@@ -36,6 +36,7 @@ int run_command(int argc, char** argv) {
   add(add_run);
 #endif
   add(add_replay);
+  add(add_tail);
   add(add_filter);
   add(add_merge);
   add(add_verify);

@@ -68,7 +68,7 @@ CLI::Validator at_least_one() {
       "N");
 }
 
-void EventOptions::add_to(CLI::App& app) {
+void EventOptions::add_to(CLI::App& app, const std::string& limit_name) {
   app.add_option("-o,--output", output,
                  "json (one object per line) or text; default: text on a "
                  "terminal, else json")
@@ -78,7 +78,7 @@ void EventOptions::add_to(CLI::App& app) {
                                  "elements: proc.args[0]; dse fields lists all");
   selection.add_to(app);
   window.add_to(app);
-  app.add_option("-n,--limit", limit, "stop after this many events")->check(at_least_one());
+  app.add_option(limit_name, limit, "stop after this many events")->check(at_least_one());
   app.add_flag("--summary", summary, "counts instead of events");
   app.add_flag("--mark", mark,
                "all events, each with what the filters make of it and which decides");
@@ -115,7 +115,8 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
     auto places = printer->json_ ? renderers.json->fields() : renderers.text->fields();
     for (std::size_t place : places) used.push_back(point->fields()[place].name);
   }
-  if (options.summary) used = {"evt.time"};
+  if (options.summary) used.clear();
+  if (options.summary || options.pace) used.push_back("evt.time");
   session.use_only(used);
   return printer;
 }
@@ -126,29 +127,72 @@ bool Printer::print(const replay::Event& event) {
     last_point_ = point;
     last_ = &renderers_.at(point);
   }
-  ++last_->count;
-  ++printed_;
-  if (options_.summary) {
-    if (auto boot = event.number("evt.time")) {
-      std::uint64_t real = event.batch().state().real_time(*boot, event.batch().number(event.row()));
-      if (first_time_ == 0 || real < first_time_) first_time_ = real;
-      last_time_ = std::max(last_time_, real);
-    }
-  } else {
-    if (options_.mark)
-      print_marked(event);
-    else if (json_)
-      last_->json->append(event.batch(), event.row(), buffer_);
-    else
-      last_->text->append(event.batch(), event.row(), buffer_);
-    buffer_ += '\n';
-    if (buffer_.size() >= kBufferBytes && !flush()) return false;
+  if (hold_) {
+    keep(event);
+    return true;
   }
+  count(*last_, options_.summary ? time_of(event) : std::nullopt);
+  if (!options_.summary) render(event, buffer_);
+  return go_on();
+}
+
+// What is to be done after an event was put into the buffer.
+bool Printer::go_on() {
+  if (buffer_.size() >= kBufferBytes && !flush()) return false;
   return options_.limit == 0 || printed_ < options_.limit;
 }
 
+void Printer::count(Renderers& renderers, std::optional<std::uint64_t> time) {
+  ++renderers.count;
+  ++printed_;
+  if (!time) return;
+  if (first_time_ == 0 || *time < first_time_) first_time_ = *time;
+  last_time_ = std::max(last_time_, *time);
+}
+
+std::optional<std::uint64_t> Printer::time_of(const replay::Event& event) const {
+  auto boot = event.number("evt.time");
+  if (!boot) return {};
+  return event.batch().state().real_time(*boot, event.batch().number(event.row()));
+}
+
+void Printer::keep(const replay::Event& event) {
+  if (*hold_ == 0) return;
+  if (held_.size() < *hold_) held_.emplace_back();
+  Held& held = held_[kept_++ % *hold_];
+  held.line.clear();
+  held.renderers = last_;
+  if (options_.summary)
+    held.time = time_of(event);
+  else
+    render(event, held.line);
+}
+
+bool Printer::show_held() {
+  hold_.reset();
+  bool more = true;
+  for (std::size_t i = 0; i < held_.size() && more; ++i) {
+    const Held& held = held_[(kept_ + i) % held_.size()];
+    count(*held.renderers, held.time);
+    buffer_ += held.line;
+    more = go_on();
+  }
+  held_ = {};
+  return more;
+}
+
+void Printer::render(const replay::Event& event, std::string& out) {
+  if (options_.mark)
+    render_marked(event, out);
+  else if (json_)
+    last_->json->append(event.batch(), event.row(), out);
+  else
+    last_->text->append(event.batch(), event.row(), out);
+  out += '\n';
+}
+
 // The event with what its filters say before it.
-void Printer::print_marked(const replay::Event& event) {
+void Printer::render_marked(const replay::Event& event, std::string& out) {
   replay::filter::Verdict verdict = event.verdict();
   const char* word = verdict.keep ? "keep" : "drop";
   std::string by = verdict.by != replay::filter::Verdict::kNone
@@ -156,21 +200,25 @@ void Printer::print_marked(const replay::Event& event) {
                    : verdict.keep ? "no select"
                                   : "no select matched";
   if (!json_) {
-    fmt::format_to(std::back_inserter(buffer_), "{}  {:<18} ", word, shown(by));
-    last_->text->append(event.batch(), event.row(), buffer_);
+    fmt::format_to(std::back_inserter(out), "{}  {:<18} ", word, shown(by));
+    last_->text->append(event.batch(), event.row(), out);
     return;
   }
-  fmt::format_to(std::back_inserter(buffer_), "{{\"verdict\":\"{}\",\"by\":\"", word);
-  replay::append_json_string(by, buffer_);
-  buffer_ += "\",";
-  std::size_t begin = buffer_.size();
-  last_->json->append(event.batch(), event.row(), buffer_);
-  buffer_.erase(begin, 1);  // its own bracket
-  if (buffer_.ends_with(",}")) buffer_.erase(buffer_.size() - 2, 1);
+  fmt::format_to(std::back_inserter(out), "{{\"verdict\":\"{}\",\"by\":\"", word);
+  replay::append_json_string(by, out);
+  out += "\",";
+  std::size_t begin = out.size();
+  last_->json->append(event.batch(), event.row(), out);
+  out.erase(begin, 1);  // its own bracket
+  if (out.ends_with(",}")) out.erase(out.size() - 2, 1);
 }
 
 bool Printer::flush() {
   if (error_ || reader_gone_) return false;
+  if (buffer_.empty()) {  // nothing to write that would tell
+    reader_gone_ = stdout_reader_gone();
+    return !reader_gone_;
+  }
   auto written = write_stdout(buffer_);
   buffer_.clear();
   if (!written)
@@ -205,7 +253,7 @@ bool Printer::report_completeness(const std::vector<format::Loss>& losses) const
   else if (losses.empty()) {
     // What could not be read is no less missing; the notes have told of it.
     if (options_.quiet || !session_->source().notes().empty()) return true;
-    bool limited = options_.limit && printed_ >= options_.limit;
+    bool limited = stopped_ || (options_.limit && printed_ >= options_.limit);
     say(fmt::format("complete{}: nothing of it was lost{}{}", limited ? " as far as it goes" : "",
                     self.empty() ? "" : "; ", self));
     return true;
@@ -233,12 +281,22 @@ std::vector<format::Loss> Printer::losses_that_matter() const {
   return losses;
 }
 
+bool Printer::tell_notes() {
+  const auto& notes = session_->source().notes();
+  std::vector<format::Note> fresh(notes.begin() + static_cast<std::ptrdiff_t>(told_notes_),
+                                  notes.end());
+  told_notes_ = notes.size();
+  damaged_ |= report_notes(fresh) != kOk;
+  return !damaged_;
+}
+
 int Printer::finish() {
+  if (hold_) show_held();
   auto losses = losses_that_matter();
   print_summary(losses);
   flush();
   if (error_) return fail(*error_);
-  int code = report_notes(session_->source().notes());
+  int code = tell_notes() ? kOk : kDamaged;
   // A reader that has gone does not care.
   bool complete = reader_gone_ || report_completeness(losses);
   return code == kOk && !complete && options_.fail_on_loss ? kLoss : code;

@@ -24,13 +24,15 @@ struct EventOptions {
   SelectionFlags selection;
   WindowFlags window;
   std::uint64_t limit = 0;  // 0: none
+  bool pace = false;        // when an event happened is asked for, whatever is shown
   bool summary = false;
   bool mark = false;  // also what filters drop, and why
   bool fail_on_loss = false;
   bool quiet = false;                          // say nothing at the end when nothing is missing
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
-  void add_to(CLI::App& app);
+  // `limit_name`: of the option that sets `limit`.
+  void add_to(CLI::App& app, const std::string& limit_name = "-n,--limit");
   bool fields_given() const { return fields_option && fields_option->count() > 0; }
 };
 
@@ -45,8 +47,18 @@ class Printer {
 
   // Prints or counts one event; false: the limit is reached, or no one reads any more.
   bool print(const replay::Event& event);
+  // Until show_held(), print() keeps the last `count` events and shows none.
+  void hold(std::uint64_t count) { hold_ = count; }
+  // Shows them; false as print().
+  bool show_held();
   // Writes out what is buffered.
   bool flush();
+  // Real time of an event, ns since 1970, if it has one; with EventOptions::pace or --summary.
+  std::optional<std::uint64_t> time_of(const replay::Event& event) const;
+  // Says what the source has noted since this was last called. False: something could not be read.
+  bool tell_notes();
+  // The source was not read to its end.
+  void set_stopped() { stopped_ = true; }
   // Ends the answer: the counts, with --summary, what the source noted, and whether anything is missing.
   // Returns the exit code.
   int finish();
@@ -56,7 +68,23 @@ class Printer {
  private:
   Printer() = default;
 
-  void print_marked(const replay::Event& event);
+  struct Renderers {
+    std::optional<replay::JsonRenderer> json;
+    std::optional<replay::TextRenderer> text;
+    std::uint64_t count = 0;
+  };
+  // A rendered event that may be shown later.
+  struct Held {
+    std::string line;
+    Renderers* renderers;
+    std::optional<std::uint64_t> time;
+  };
+
+  void render(const replay::Event& event, std::string& out);
+  void render_marked(const replay::Event& event, std::string& out);
+  void count(Renderers& renderers, std::optional<std::uint64_t> time);
+  void keep(const replay::Event& event);
+  bool go_on();
   void print_summary(const std::vector<format::Loss>& losses);
   std::vector<format::Loss> losses_that_matter() const;
   bool report_completeness(const std::vector<format::Loss>& losses) const;
@@ -65,16 +93,17 @@ class Printer {
   replay::Session* session_ = nullptr;
   bool json_ = false;
   std::vector<std::string> fields_;
-  struct Renderers {
-    std::optional<replay::JsonRenderer> json;
-    std::optional<replay::TextRenderer> text;
-    std::uint64_t count = 0;
-  };
   std::optional<Selection> selection_;
   std::map<const replay::ObservationPoint*, Renderers> renderers_;
   const replay::ObservationPoint* last_point_ = nullptr;
   Renderers* last_ = nullptr;
   std::string buffer_;
+  std::optional<std::uint64_t> hold_;
+  std::vector<Held> held_;  // a ring
+  std::uint64_t kept_ = 0;  // that came into it
+  std::size_t told_notes_ = 0;
+  bool damaged_ = false;
+  bool stopped_ = false;
   std::uint64_t printed_ = 0;
   std::uint64_t first_time_ = 0, last_time_ = 0;  // real, ns
   std::optional<Error> error_;

@@ -4,7 +4,9 @@
 #include "format/capture_reader.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
+#include "tools/pace.h"
 #include "tools/printer.h"
+#include "tools/stop_signal.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -13,9 +15,38 @@ namespace {
 struct Options {
   std::vector<std::string> paths;
   EventOptions events;
+  std::string speed = "max";
 };
 
-int run(const Options& options) {
+// Shows each event when it is due. Returns the exit code.
+int run_paced(double speed, replay::Session& session, Printer& printer) {
+  Pace pace(speed);
+  StopSignalGuard guard([&pace] { pace.stop(); });
+  while (!pace.stopped()) {
+    // A pipe may let us wait for what comes next.
+    if (!session.more_ready() && !printer.flush()) break;
+    auto event = session.next();
+    if (!event) {
+      printer.flush();
+      return fail(event.error());
+    }
+    if (!*event) break;
+    if (auto real = printer.time_of(**event)) {
+      std::uint64_t due = pace.due(*real);
+      if (due > Pace::now() && (!printer.flush() || !pace.wait(due))) break;
+    }
+    if (!printer.print(**event)) break;
+  }
+  if (pace.stopped()) printer.set_stopped();
+  return printer.finish();
+}
+
+int run(Options& options) {
+  auto speed = parse_speed(options.speed);
+  if (!speed) return fail(speed.error());
+  options.events.pace = speed->has_value();
+  if (*speed && options.events.summary)
+    return fail({ErrorCode::usage, "--speed shows events in time, and --summary shows none"});
   auto reader = format::CaptureReader::open(options.paths);
   if (!reader) return fail(reader.error());
   replay::Session session(std::move(*reader));
@@ -24,6 +55,7 @@ int run(const Options& options) {
   auto printer = Printer::make(options.events, session);
   if (!printer) return fail(printer.error());
 
+  if (*speed) return run_paced(**speed, session, **printer);
   while (true) {
     auto event = session.next();
     if (!event) {
@@ -45,12 +77,17 @@ Command add_replay(CLI::App& app) {
                    "captures: directories or files, read one after the other; - is stdin")
       ->required();
   options->events.add_to(*command);
+  command->add_option(
+      "--speed", options->speed,
+      "show each event when its time has come, at this multiple of the pace at which "
+      "they happened: 1x, 10x, 0.5x; max: at once (the default)");
   command->footer(
       "Examples:\n"
       "  dse replay /var/lib/dse                          all events, as on the day\n"
       "  dse replay c.dse --point SignalDelivered -o text who killed whom\n"
       "  dse replay c.dse -s 'proc.aname = sshd' -d 'proc.name in (sshd, bash)'\n"
       "  dse replay c.dse --profile default --mark        what it drops, and why\n"
+      "  dse replay c.dse --speed 10x -o text             as it happened, ten times as fast\n"
       "  dse replay c.dse -S +5s -U +10s --summary        counts of five seconds\n"
       "  ssh host dse record -w - --for 10s | dse replay - --fields proc.name,proc.cmdline");
   return [options] { return run(*options); };

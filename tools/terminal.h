@@ -28,6 +28,8 @@ int fail(const Error& error);
 
 // All of `bytes` on standard output; false: its reader has gone, which is no error.
 Result<bool> write_stdout(std::string_view bytes);
+// Whether it has gone already, without writing anything.
+bool stdout_reader_gone();
 
 // One line that is rewritten in place; nothing where standard error is not a terminal.
 void show_status(const std::string& line);
