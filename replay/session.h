@@ -37,6 +37,12 @@ class Session {
   void set_window_from_start(std::optional<std::uint64_t> since,
                              std::optional<std::uint64_t> until);
 
+  // Only events of records with these numbers (evt.num), both included; those of what existed before have
+  // the number 0. Comes on top of a window of time.
+  void set_numbers(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last);
+  // Whether any of these was set.
+  bool has_window() const;
+
   // Also events that are the recorder's own doing (evt.self); else they are only counted.
   void show_self(bool show) { show_self_ = show; }
   std::uint64_t hidden_self() const { return hidden_self_; }
@@ -65,6 +71,9 @@ class Session {
   // are left out.
   const format::Batch& batch() const { return *batch_; }
   const std::vector<Judged>& judged() const { return judged_; }
+  // Of the last batch, the numbers of records behind which others are missing, of whatever kind, within the
+  // window; they rise.
+  Result<std::vector<std::uint64_t>> witnesses() const;
   // Records of these kinds are wanted too, whatever the points need. Before the first event.
   void want(format::KindSet kinds) { extra_kinds_ |= kinds; }
 
@@ -120,12 +129,17 @@ class Session {
   // Of a filtered capture, the events that are not hidden.
   static void apply_marks(const EventBatch& events, filter::Mask& considered);
   Status apply_window(const EventBatch& events, filter::Mask& considered) const;
+  bool is_numbered_within(std::uint64_t number) const {
+    return (!first_number_ || number >= *first_number_) &&
+           (!last_number_ || number <= *last_number_);
+  }
   Status hide_self(Judged& judged);
   bool is_block_wanted(const format::BlockSummary& block) const;
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
   void choose();
   std::optional<Event> next_of_batch();
   Status note_gaps(const format::Batch& batch);
+  bool is_gap_within(const PlacedGap& gap, std::uint64_t number) const;
   void note_unrecorded(const format::SegmentInfo& info);
 
   std::unique_ptr<format::Source> source_;
@@ -135,6 +149,7 @@ class Session {
   std::vector<bool> live_;                      // by point: its filters keep anything at all
   std::optional<std::uint64_t> since_, until_;
   std::optional<std::uint64_t> since_start_, until_start_;
+  std::optional<std::uint64_t> first_number_, last_number_;
   State state_;
   bool show_self_ = false;
   bool show_dropped_ = false;
@@ -147,6 +162,9 @@ class Session {
   bool ended_ = false;
   format::KindSet kinds_ = 0;        // of live points and the state
   format::KindSet extra_kinds_ = 0;  // see want()
+  // The headers of the capture's blocks tell the numbers of its events: not where they are those of
+  // another capture.
+  bool tells_numbers_ = true;
   format::KindSet unskipped_ = 0;    // kinds whose blocks are read whatever their time
   std::optional<format::Batch> batch_;
   std::vector<Judged> judged_;
