@@ -13,6 +13,7 @@ Command add_record(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_replay(CLI::App& app);
 Command add_filter(CLI::App& app);
+Command add_split(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_profile(CLI::App& app);
