@@ -25,6 +25,14 @@ constexpr std::uint32_t kEmpty = 0xffffffff;
 
 }  // namespace
 
+void show(FilterMarks& marks, const std::string& point, std::uint32_t position, std::uint32_t nth) {
+  auto found = std::find_if(marks.shown.begin(), marks.shown.end(),
+                            [&](const ShownEvents& one) { return one.point == point; });
+  if (found == marks.shown.end()) found = marks.shown.insert(marks.shown.end(), {point, {}, {}});
+  found->position.push_back(position);
+  found->nth.push_back(nth);
+}
+
 std::vector<StreamPosition> StreamTable::positions() const {
   std::vector<StreamPosition> out;
   for (std::size_t kind = 0; kind < recorder_.size(); ++kind)

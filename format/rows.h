@@ -53,6 +53,9 @@ struct FilterMarks {
   std::uint64_t slice = 0;
 };
 
+// Adds an event of `point` to those that are shown, behind all that it has so far.
+void show(FilterMarks& marks, const std::string& point, std::uint32_t position, std::uint32_t nth);
+
 // Follows the sequence numbers of every CPU and kind across batches.
 class StreamTable {
  public:

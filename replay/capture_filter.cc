@@ -14,45 +14,50 @@
 namespace dse::replay {
 namespace {
 
-constexpr std::uint32_t kBlockRecords = 32768;
-constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
-
 bool has_point(const Session& session, std::string_view name) {
   return std::any_of(session.points().begin(), session.points().end(),
                      [&](const auto& point) { return point->name() == name; });
 }
 
-// Calls visit(event, nth): which of the events that its point makes of its record it is.
-template <typename Visit>
-void for_each_kept(const Session::Judged& judged, Visit visit) {
-  auto positions = judged.events.positions();
-  std::uint32_t nth = 0;
-  for (std::uint32_t i = 0; i < positions.size(); ++i) {
-    nth = i > 0 && positions[i] == positions[i - 1] ? nth + 1 : 0;
-    if (judged.kept[i]) visit(i, nth);
-  }
-}
-
 }  // namespace
 
 bool CaptureFilter::reads_twice(const Session& session) const {
-  return options_.close || options_.redactor.redacts() || has_point(session, "SignalDelivered");
+  return options_.close || options_.redactor.redacts() || session.has_window() ||
+         has_point(session, "SignalDelivered");
 }
 
 // ---- the first time ------------------------------------------------------------------------------
 
+// Of the batch at hand, the last record that an event of the cut is of, or that tells of a loss in it.
+void CaptureFilter::note_last(const Session& session, const std::vector<std::uint64_t>& witnesses) {
+  std::optional<std::uint64_t> last;
+  if (!witnesses.empty()) last = witnesses.back();
+  if (auto shown = KeptEvents(session).last())
+    last = std::max(last.value_or(0), session.batch().number(*shown));
+  if (!last) return;
+  last_.resize(captures_);
+  last_.back() = last;
+}
+
 Status CaptureFilter::first(Session& session) {
   session.want(format::kAllKinds);
-  unsigned captures = 0;
+  captures_ = 0;
+  unsigned closures = 0;
+  format::CaptureId at{};
   while (true) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
     if (step == Session::Step::capture) {
+      ++captures_;
       const format::CaptureId& id = session.state().info().capture_id;
-      if (captures == 0 || id != source_id_) closure_.enter(++captures);
-      source_id_ = id;
+      if (closures == 0 || id != at) closure_.enter(++closures);
+      at = id;
     }
     if (step != Session::Step::batch) continue;
+    if (session.has_window()) {
+      DSE_TRY_ASSIGN(auto witnesses, session.witnesses());
+      note_last(session, witnesses);
+    }
     first_id_ = session.state().info().capture_id;
     first_next_ = session.batch().snapshot() ? session.state().info().first
                                              : session.batch().first() + session.batch().count();
@@ -64,7 +69,7 @@ Status CaptureFilter::first(Session& session) {
     for (const Session::Judged& judged : session.judged()) {
       const bool delivered = judged.events.point().name() == "SignalDelivered";
       if (!delivered && !options_.close) continue;
-      for_each_kept(judged, [&](std::uint32_t i, std::uint32_t) {
+      KeptEvents::for_each_kept(judged, [&](std::uint32_t i, std::uint32_t) {
         Event event(&judged.events, i);
         if (options_.close)
           closure_.refer(event);
@@ -74,6 +79,7 @@ Status CaptureFilter::first(Session& session) {
     }
   }
   first_done_ = true;
+  captures_ = 0;
   return {};
 }
 
@@ -83,27 +89,31 @@ Status CaptureFilter::run(Session& session, format::CaptureReader& reader) {
   if (options_.close && !first_done_)
     return Error(ErrorCode::usage,
                  "what events refer to is only known of a capture that can be read twice");
-  DSE_TRY_ASSIGN(writer_, format::CaptureWriter::open(options_.writer, fs_));
-  next_ = writer_->first_record();
+  DSE_TRY_ASSIGN(out_, format::CaptureWriter::open(options_.writer, fs_));
+  writer_.emplace(*out_, streams_);
   signals_ = has_point(session, "SignalDelivered");
+  cut_ = session.has_window();
+  for (const auto& point : session.points()) points_.push_back(point->name());
   reader.observe(&ended_);
   session.want(format::kAllKinds);
-  while (true) {
+  while (!done_) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
+    captures_ += step == Session::Step::capture;
+    if (step == Session::Step::capture && is_behind_all() && begun_) break;
     if (step == Session::Step::capture) DSE_TRY(begin_capture(session));
     if (step != Session::Step::batch) continue;
     if (is_behind_first(session)) break;
     DSE_TRY(take(session));
   }
   if (!open_) return Error(ErrorCode::damaged, "there is no capture to be read");
-  DSE_TRY(begin_segment(session));
+  DSE_TRY(begin_segment());
   const auto& notes = session.source().notes();
   bool cut = std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
     return note.what == format::Note::What::unsealed || note.what == format::Note::What::damaged;
   });
   DSE_TRY(end_capture(std::move(ended_.last), false, cut));
-  account_.bytes = writer_->total_bytes();
+  account_.bytes = out_->total_bytes();
   return {};
 }
 
@@ -112,45 +122,54 @@ bool CaptureFilter::is_behind_first(const Session& session) const {
          session.state().info().capture_id == first_id_;
 }
 
+bool CaptureFilter::is_behind_last(std::uint64_t number) const {
+  return cut_ && first_done_ &&
+         (captures_ > last_.size() || number > last_[captures_ - 1].value_or(0));
+}
+
 Status CaptureFilter::begin_capture(const Session& session) {
   const format::SegmentInfo& info = session.state().info();
   if (is_merged(info))
     return Error(ErrorCode::usage,
                  "a merged capture cannot be filtered into a new one; filter its parts, then merge "
                  "them");
-  const bool goes_on = open_ && info.capture_id == source_id_;
-  if (open_) {
-    DSE_TRY(begin_segment(session));
+  const bool goes_on = open_ && info.capture_id == info_.capture_id;
+  // Of a cut, captures that have nothing in it leave nothing.
+  if (open_ && (begun_ || !cut_)) {
+    DSE_TRY(begin_segment());
     DSE_TRY(end_capture(std::move(ended_.before), true, false));
     // Its successor must not have its number.
-    if (next_ == segment_first_) ++next_;
+    if (writer_->next() == writer_->segment_first()) writer_->set_next(writer_->next() + 1);
   }
   // Behind a hole: what is missing there is missing here.
-  if (goes_on && info.first > source_next_) next_ += info.first - source_next_;
-  if (!goes_on) closure_.enter(++captures_);
+  if (goes_on && info.first > source_next_)
+    writer_->set_next(writer_->next() + (info.first - source_next_));
+  if (!goes_on) closure_.enter(++closures_);
   open_ = true;
   begun_ = false;
-  source_id_ = info.capture_id;
+  info_ = info;
   source_next_ = info.first;
-  lost_ = 0;
+  before_.reset(info);
+  span_ = {};
   streams_ = {};
   left_out_.clear();
   return {};
 }
 
-format::SegmentInfo CaptureFilter::header(const Session& session) const {
-  format::SegmentInfo info = session.state().info();
+format::SegmentInfo CaptureFilter::header() const {
+  format::SegmentInfo info = info_;
   std::string how, names, former;
   for (const auto& [name, value] : options_.described) how += name + "=" + value + "\n";
   for (const auto& [name, value] : info.options)
     if (name == kFilteredOption) former = "," + value + ",";
-  for (const auto& point : session.points())
-    if (former.empty() || former.find("," + point->name() + ",") != std::string::npos)
-      names += (names.empty() ? "" : ",") + point->name();
-  info.capture_id = format::derived_id(source_id_, how + names);
+  for (const std::string& point : points_)
+    if (former.empty() || former.find("," + point + ",") != std::string::npos)
+      names += (names.empty() ? "" : ",") + point;
+  info.capture_id = format::derived_id(info_.capture_id, how + names);
   // What was asked for may name what must not be there; only the table of containers is needed.
   std::erase_if(info.options, [&](const auto& option) {
     return option.first == kFilteredOption || option.first == "filter" ||
+           option.first == "window" ||
            (options_.close && option.first != kContainerTableOption);
   });
   info.options.insert(info.options.end(), options_.described.begin(), options_.described.end());
@@ -163,24 +182,24 @@ format::SegmentInfo CaptureFilter::header(const Session& session) const {
   return info;
 }
 
-// What is written of the capture begins with its snapshot, or with none if that could not be read.
-Status CaptureFilter::begin_segment(const Session& session) {
+// What is written of the capture begins with its snapshot, if that could be read, and with the state
+// before the cut.
+Status CaptureFilter::begin_segment() {
   if (std::exchange(begun_, true)) return {};
-  format::Snapshot snapshot;
-  snapshot.rows.marks.emplace();
-  snapshot.span = {};
-  segment_first_ = next_;
-  return writer_->begin_segment(header(session), next_, snapshot);
+  DSE_TRY(before_.condense());
+  DSE_TRY(writer_->begin(header(), before_, span_));
+  before_.reset(info_);
+  return {};
 }
 
 Status CaptureFilter::end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut) {
-  DSE_TRY(flush());
+  DSE_TRY(writer_->flush());
   format::EndInfo end;
-  if (told) {
+  // Those of the whole original are not those of a cut.
+  if (told && !cut_)
     end = std::move(*told);
-  } else if (lost_) {
-    end.losses.push_back({0, "gaps in what was recorded", lost_});
-  }
+  else if (writer_->lost())
+    end.losses.push_back({0, "gaps in what was recorded", writer_->lost()});
   if (cut) end.losses.push_back({0, "or more, where what was filtered is cut or damaged", 1});
   end.reason = "filtered";
   end.last = !goes_on;
@@ -190,85 +209,52 @@ Status CaptureFilter::end_capture(std::optional<format::EndInfo> told, bool goes
   for (format::Loss& seen : end.seen)
     for (const auto& [stream, count] : left_out_)
       if (stream.first == seen.kind) seen.count -= std::min(seen.count, count);
-  return writer_->end_segment(std::move(end), goes_on);
-}
-
-std::vector<CaptureFilter::Shown> CaptureFilter::shown_events(const Session& session) const {
-  std::vector<Shown> all;
-  for (const Session::Judged& judged : session.judged()) {
-    Shown shown{&judged.events.point().name(), {}, {}};
-    for_each_kept(judged, [&](std::uint32_t i, std::uint32_t nth) {
-      shown.position.push_back(judged.events.positions()[i]);
-      shown.nth.push_back(nth);
-    });
-    if (!shown.position.empty()) all.push_back(std::move(shown));
-  }
-  return all;
-}
-
-CaptureFilter::By CaptureFilter::shown_by(const std::vector<Shown>& shown, std::uint32_t position) {
-  By by = By::nothing;
-  for (const Shown& of_point : shown) {
-    if (of_point.next == of_point.position.size() || of_point.position[of_point.next] != position)
-      continue;
-    if (*of_point.point != "ContainerEvent") return By::others;
-    by = By::containers;
-  }
-  return by;
-}
-
-// Marks the events of the record that is the last one of `rows`, and of the batch at `position`.
-void CaptureFilter::mark(std::vector<Shown>& shown, std::uint32_t position, format::Rows& rows) {
-  for (Shown& of_point : shown)
-    for (; of_point.next < of_point.position.size() && of_point.position[of_point.next] == position;
-         ++of_point.next) {
-      std::vector<format::ShownEvents>& marks = rows.marks->shown;
-      auto found = std::find_if(marks.begin(), marks.end(), [&](const format::ShownEvents& one) {
-        return one.point == *of_point.point;
-      });
-      if (found == marks.end()) found = marks.insert(marks.end(), {*of_point.point, {}, {}});
-      found->position.push_back(rows.count() - 1);
-      found->nth.push_back(of_point.nth[of_point.next]);
-    }
+  return out_->end_segment(std::move(end), goes_on);
 }
 
 Status CaptureFilter::take(const Session& session) {
   const format::Batch& batch = session.batch();
-  std::vector<Shown> shown = shown_events(session);
-  for (const Shown& of_point : shown) account_.events += of_point.position.size();
+  KeptEvents shown(session);
+  account_.events += shown.count();
   if (options_.close) DSE_TRY(closure_.begin(batch));
-  if (batch.snapshot()) {
-    if (begun_) return {};
-    begun_ = true;
-    DSE_TRY_ASSIGN(format::Snapshot snapshot, filtered_snapshot(batch, std::move(shown)));
-    segment_first_ = next_;
-    return writer_->begin_segment(header(session), next_, snapshot);
-  }
-  DSE_TRY(begin_segment(session));
-  return take_records(batch, std::move(shown));
+  if (!batch.snapshot()) return take_records(session, std::move(shown));
+  return begun_ ? Status() : take_snapshot(batch, std::move(shown));
 }
 
-Result<format::Snapshot> CaptureFilter::filtered_snapshot(const format::Batch& batch,
-                                                          std::vector<Shown> shown) {
+Status CaptureFilter::take_snapshot(const format::Batch& batch, KeptEvents shown) {
+  span_ = {batch.snapshot()->begin_time, batch.snapshot()->end_time, {}, {}};
+  const bool later = cut_ && shown.count() == 0;
   format::Snapshot snapshot;
   snapshot.rows.marks.emplace();
-  snapshot.span = {batch.snapshot()->begin_time, batch.snapshot()->end_time, {}, {}};
+  snapshot.span = span_;
   format::StreamTable streams;
   std::map<format::Kind, std::uint64_t> next;
+  DSE_TRY_ASSIGN(auto order, batch.order());
   std::uint32_t position = 0;
   DSE_TRY(batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {
     const std::uint32_t at = position++;
-    DSE_TRY_ASSIGN(auto kept, kept_record(record, 0, shown_by(shown, at)));
-    if (!kept) return {};
+    DSE_TRY_ASSIGN(auto kept, kept_record(record, 0, shown.by(at)));
+    if (!kept) {
+      shown.take(at, [](const std::string&, std::uint32_t) {});
+      return {};
+    }
     dse_header header;
     std::memcpy(&header, kept->data(), sizeof(header));
+    if (later) {
+      if (order[at] != 0 && StateLog::takes(header.kind)) before_.add_snapshot(*kept);
+      return {};
+    }
     header.seq = next[header.kind]++;
     std::memcpy(kept->data(), &header, sizeof(header));
     snapshot.rows.append(*kept, streams);
-    mark(shown, at, snapshot.rows);
+    shown.take(at, [&](const std::string& point, std::uint32_t nth) {
+      format::show(*snapshot.rows.marks, point, snapshot.rows.count() - 1, nth);
+    });
     return {};
   }));
-  return snapshot;
+  if (later) return {};
+  begun_ = true;
+  return writer_->begin(header(), snapshot);
 }
 
 // The numbers that the streams begin with, where the capture lacks its beginning.
@@ -277,17 +263,33 @@ void CaptureFilter::follow_streams(const format::Batch& batch) {
     if (stream.kind < format::kMaxKinds &&
         left_out_.try_emplace({stream.kind, stream.cpu}, 0).second)
       streams_.at(stream.kind, stream.cpu).next = stream.seq;
-  for (const format::Gap& gap : batch.gaps())
-    if (gap.lost > 0) lost_ += static_cast<std::uint64_t>(gap.lost);
 }
 
-Status CaptureFilter::take_records(const format::Batch& batch, std::vector<Shown> shown) {
-  if (batch.first() > source_next_) {
-    DSE_TRY(flush());
-    next_ += batch.first() - source_next_;
+// The place of the first record of the batch that the cut is about; their number if there is none.
+Result<std::uint32_t> CaptureFilter::first_of_cut(const Session& session,
+                                                  const KeptEvents& shown) {
+  const format::Batch& batch = session.batch();
+  std::uint32_t first = shown.first().value_or(batch.count());
+  DSE_TRY_ASSIGN(auto witnesses, session.witnesses());
+  if (!witnesses.empty())
+    for (std::uint32_t at = 0; at < first; ++at)
+      if (batch.number(at) >= witnesses.front()) first = at;
+  return first;
+}
+
+Status CaptureFilter::take_records(const Session& session, KeptEvents shown) {
+  const format::Batch& batch = session.batch();
+  if (begun_ && batch.first() > source_next_) {
+    DSE_TRY(writer_->flush());
+    writer_->set_next(writer_->next() + (batch.first() - source_next_));
   }
   source_next_ = batch.first() + batch.count();
   follow_streams(batch);
+  // Until there state is only remembered.
+  std::uint32_t begin = 0;
+  if (cut_ && !begun_) {
+    DSE_TRY_ASSIGN(begin, first_of_cut(session, shown));
+  }
   DSE_TRY_ASSIGN(auto order, batch.order());
   // A record behind a loss stays where it may: it says until when.
   std::set<std::uint32_t> witnesses;
@@ -299,42 +301,58 @@ Status CaptureFilter::take_records(const format::Batch& batch, std::vector<Shown
   std::uint32_t position = 0;
   return batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {
     const std::uint32_t at = position++;
+    const std::uint64_t number = batch.number(at);
+    if (is_behind_last(number)) {
+      done_ = captures_ == last_.size();
+      return {};
+    }
     ++account_.read;
     if (order[at] == 0) {  // it has no part in the sequence numbers
       ++account_.unknown;
       return {};
     }
-    dse_header header;
-    std::memcpy(&header, record.data(), sizeof(header));
-    By by = shown_by(shown, at);
-    if (witnesses.contains(at)) by = By::others;
-    std::uint64_t& left_out = left_out_[{header.kind, header.cpu}];
-    DSE_TRY_ASSIGN(auto kept, kept_record(record, batch.number(at), by));
-    if (!kept) {
-      ++left_out;
-      // A loss after it has this one for its neighbour.
-      streams_.at(header.kind, header.cpu).last_time = header.time_ns;
-      return {};
-    }
-    ++account_.kept;
-    std::memcpy(&header, kept->data(), sizeof(header));
-    header.seq -= left_out;
-    std::memcpy(kept->data(), &header, sizeof(header));
-    if (!rows_.marks) rows_.marks.emplace();
-    rows_.append(*kept, streams_);
-    rows_.marks->number.push_back(batch.number(at));
-    mark(shown, at, rows_);
-    return rows_.count() >= kBlockRecords || rows_.size_bytes() >= kBlockBytes ? flush() : Status();
+    if (at < begin) return remember(record, number);
+    DSE_TRY(begin_segment());
+    By by = witnesses.contains(at) ? By::others : shown.by(at);
+    DSE_TRY_ASSIGN(bool stays, take_record(record, number, by));
+    shown.take(at, [&](const std::string& point, std::uint32_t nth) {
+      if (stays) writer_->show(point, nth);
+    });
+    return writer_->flush_if_full();
   });
 }
 
-Status CaptureFilter::flush() {
-  if (rows_.empty()) return {};
-  rows_.first = next_;
-  DSE_TRY(writer_->write(rows_));
-  next_ += rows_.count();
-  rows_.clear();
-  return {};
+// A record before the cut.
+Status CaptureFilter::remember(std::span<const std::byte> record, std::uint64_t number) {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  format::StreamTable::State& stream = streams_.at(header.kind, header.cpu);
+  stream.next = header.seq + 1;
+  stream.last_time = header.time_ns;
+  if (!StateLog::takes(header.kind)) return {};
+  DSE_TRY_ASSIGN(auto kept, kept_record(record, number, By::nothing));
+  return kept ? before_.add(*kept, number) : Status();
+}
+
+// Whether it stays.
+Result<bool> CaptureFilter::take_record(std::span<const std::byte> record, std::uint64_t number,
+                                        By by) {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  std::uint64_t& left_out = left_out_[{header.kind, header.cpu}];
+  DSE_TRY_ASSIGN(auto kept, kept_record(record, number, by));
+  if (!kept) {
+    ++left_out;
+    // A loss after it has this one for its neighbour.
+    streams_.at(header.kind, header.cpu).last_time = header.time_ns;
+    return false;
+  }
+  ++account_.kept;
+  std::memcpy(&header, kept->data(), sizeof(header));
+  header.seq -= left_out;
+  std::memcpy(kept->data(), &header, sizeof(header));
+  DSE_TRY(writer_->append(*kept, number, RecordWriter::kFiltered));
+  return true;
 }
 
 Result<std::optional<std::vector<std::byte>>> CaptureFilter::kept_record(

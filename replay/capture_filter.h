@@ -8,6 +8,9 @@
 //   fields that they show unasked, and nothing else is left in the file;
 // - with a redactor, all strings are as its rules have them.
 //
+// Of a session with a window it is a *cut*: what came before the first of these events is condensed to what
+// still matters (replay/state_log.h), and nothing is kept of what comes behind the last one.
+//
 // Sequence numbers are made such that what was lost before still shows as lost, and what was filtered out
 // does not.
 #pragma once
@@ -16,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -27,7 +31,10 @@
 #include "format/redact.h"
 #include "format/rewrite.h"
 #include "replay/closure.h"
+#include "replay/record_writer.h"
 #include "replay/session.h"
+#include "replay/kept_events.h"
+#include "replay/state_log.h"
 
 namespace dse::replay {
 
@@ -46,7 +53,8 @@ class CaptureFilter {
       : options_(std::move(options)), fs_(fs), names_(options_.redactor) {}
 
   // Whether the capture should be read twice: first() and then run(). If it cannot be, all records of
-  // signals stay, and names are hidden from where they are known on; `close` is then not possible.
+  // signals stay, names are hidden from where they are known on, and the state behind the last event of a
+  // cut stays; `close` is then not possible.
   bool reads_twice(const Session& session) const;
   // Each takes a session of its own, of the same capture, with the same points and filters, before its
   // first event, to its end.
@@ -75,32 +83,29 @@ class CaptureFilter {
   // Of one CPU and kind: what was left out so far.
   using Streams = std::map<std::pair<format::Kind, std::uint16_t>, std::uint64_t>;
 
-  // Of a batch, by point: the events that passed.
-  struct Shown {
-    const std::string* point;
-    std::vector<std::uint32_t> position, nth;
-    std::size_t next = 0;  // the first that has not been written
-  };
+  using By = KeptEvents::By;
 
+  void note_last(const Session& session, const std::vector<std::uint64_t>& witnesses);
   Status take(const Session& session);
-  Status take_records(const format::Batch& batch, std::vector<Shown> shown);
+  Status take_snapshot(const format::Batch& batch, KeptEvents shown);
+  Status take_records(const Session& session, KeptEvents shown);
+  static Result<std::uint32_t> first_of_cut(const Session& session,
+                                            const KeptEvents& shown);
+  Status remember(std::span<const std::byte> record, std::uint64_t number);
   Status begin_capture(const Session& session);
-  Status begin_segment(const Session& session);
+  Status begin_segment();
   // `told`: by the last segment of the original. `cut`: the original is not whole.
   Status end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut);
   bool is_behind_first(const Session& session) const;
-  format::SegmentInfo header(const Session& session) const;
-  Result<format::Snapshot> filtered_snapshot(const format::Batch& batch, std::vector<Shown> shown);
-  std::vector<Shown> shown_events(const Session& session) const;
-  // Whether an event shows the record; and, if so, whether one of ContainerEvent alone does.
-  enum class By { nothing, containers, others };
-  static By shown_by(const std::vector<Shown>& shown, std::uint32_t position);
-  static void mark(std::vector<Shown>& shown, std::uint32_t position, format::Rows& rows);
+  // Behind the last event of the capture at hand, or of all of them.
+  bool is_behind_last(std::uint64_t number) const;
+  bool is_behind_all() const { return cut_ && first_done_ && captures_ > last_.size(); }
+  format::SegmentInfo header() const;
+  Result<bool> take_record(std::span<const std::byte> record, std::uint64_t number, By by);
   Result<std::optional<std::vector<std::byte>>> kept_record(std::span<const std::byte> record,
                                                             std::uint64_t number, By shown);
   bool keeps_state(const dse_header& header, std::span<const std::byte> record) const;
   void follow_streams(const format::Batch& batch);
-  Status flush();
 
   CaptureFilterOptions options_;
   format::FileSystem& fs_;
@@ -112,19 +117,24 @@ class CaptureFilter {
   Closure closure_;
   std::unordered_set<std::uint32_t> signalled_;  // processes whose signals are shown
   bool signals_ = false;                         // SignalDelivered is on
+  std::vector<std::string> points_;              // that are on
   Ended ended_;
-  std::unique_ptr<format::CaptureWriter> writer_;
-  unsigned captures_ = 0;  // that have begun
-  // The capture at hand.
-  bool open_ = false;   // it has begun
-  bool begun_ = false;  // and so has what is written of it
-  format::CaptureId source_id_{};
-  std::uint64_t source_next_ = 0;    // number of its next record, were none missing
-  std::uint64_t next_ = 0;           // that of the next one written
-  std::uint64_t segment_first_ = 0;  // that of the first one of the segment
-  std::uint64_t lost_ = 0;           // by its gaps
-  format::Rows rows_;
+  // Of a cut: by capture as they are read, the number of the last record that counts, if any does.
+  std::vector<std::optional<std::uint64_t>> last_;
+  bool cut_ = false;
+  bool done_ = false;  // behind the last one of all
+  std::unique_ptr<format::CaptureWriter> out_;
+  unsigned closures_ = 0;  // captures that the closure has entered
   format::StreamTable streams_;
+  std::optional<RecordWriter> writer_;
+  // The capture at hand.
+  std::size_t captures_ = 0;  // how many have begun
+  bool open_ = false;         // it has begun
+  bool begun_ = false;        // and so has what is written of it
+  format::SegmentInfo info_;
+  std::uint64_t source_next_ = 0;  // number of its next record, were none missing
+  StateLog before_;                // the state, until what is written has begun
+  format::BatchEncoder::SnapshotSpan span_{};
   Streams left_out_;
   Account account_;
 };

@@ -74,6 +74,15 @@ std::string metadata_key(std::string_view cgroup_path, unsigned edition) {
 
 void ContainerTracker::reset() { *this = ContainerTracker(); }
 
+void ContainerTracker::set_trace(StateTrace* trace) {
+  trace_ = trace;
+  by_cgroup_.set_trace(trace);
+  by_namespace_.set_trace(trace);
+  tracked_.set_trace(trace);
+  inits_.set_trace(trace);
+  members_.set_trace(trace);
+}
+
 const Container* ContainerTracker::by_cgroup(std::uint64_t id, std::uint64_t number) const {
   const Shared* found = by_cgroup_.at(id, number);
   return found ? found->get() : nullptr;
@@ -85,28 +94,30 @@ const Container* ContainerTracker::by_namespace(std::uint32_t ns_pid, std::uint6
 }
 
 ContainerTracker::Tracked& ContainerTracker::track(const Shared& container) {
-  Tracked& tracked = tracked_[container->key];
+  Tracked* known = tracked_.find(container->key);
+  Tracked tracked = known ? *known : Tracked();
   tracked.container = container;
-  return tracked;
+  return tracked_.set(container->key, std::move(tracked));
 }
 
 void ContainerTracker::register_namespace(Tracked& tracked, std::uint32_t ns_pid,
                                           std::uint64_t number) {
   if (ns_pid == 0 || ns_pid == DSE_INITIAL_PID_NS) return;
+  if (by_namespace_.size() >= kMaxNamespaces) return;
   tracked.ns_pid = ns_pid;
   by_namespace_.set(ns_pid, number, tracked.container);
 }
 
-void ContainerTracker::forget(std::map<std::string, Tracked>::iterator at) {
-  if (at->second.init_pid) inits_.erase(at->second.init_pid);
-  tracked_.erase(at);
+void ContainerTracker::forget(const std::string& key) {
+  const Tracked* tracked = tracked_.find(key);
+  if (tracked && tracked->init_pid) inits_.erase(tracked->init_pid);
+  tracked_.erase(key);
 }
 
 bool ContainerTracker::is_member(std::uint32_t pid, std::uint64_t start,
-                                 const Container& container) const {
-  auto found = members_.find(pid);
-  return found != members_.end() && found->second.start == start &&
-         found->second.container->key == container.key;
+                                 const Container& container) {
+  const Member* found = members_.find(pid);
+  return found && found->start == start && found->container->key == container.key;
 }
 
 // What the task table says of the tasks of a batch.
@@ -172,6 +183,13 @@ class ContainerTracker::Walk {
            std::optional<std::uint32_t> status);
 
   Status open(TableView& view, format::Kind kind);
+  void set_phase(Tracked& tracked, Phase phase) {
+    tracker_.tracked_.change(tracked.container->key);
+    tracked.phase = phase;
+  }
+  void trace_at(std::uint32_t position) {
+    if (tracker_.trace_) tracker_.trace_->at_position(position);
+  }
 
   ContainerTracker& tracker_;
   const format::Batch& batch_;
@@ -203,8 +221,8 @@ ContainerTracker::Shared ContainerTracker::Walk::known_container(const Subject& 
   if (!found) return nullptr;
   // The kernel uses the numbers of namespaces again; another init is that of another one.
   if (is_init_of_namespace(subject.vpid, subject.ns_pid)) {
-    auto init = tracker_.inits_.find(subject.pid);
-    if (init == tracker_.inits_.end() || init->second != (*found)->key) return nullptr;
+    const std::string* init = tracker_.inits_.find(subject.pid);
+    if (!init || *init != (*found)->key) return nullptr;
   }
   return *found;
 }
@@ -245,10 +263,11 @@ ContainerTracker::Tracked& ContainerTracker::Walk::adopt(const Shared& container
 }
 
 void ContainerTracker::Walk::set_init(Tracked& tracked, const Subject& subject) {
+  tracker_.tracked_.change(tracked.container->key);
   if (tracked.init_pid) tracker_.inits_.erase(tracked.init_pid);
   tracked.init_pid = subject.pid;
   tracked.init_start = subject.start;
-  tracker_.inits_[subject.pid] = tracked.container->key;
+  tracker_.inits_.set(subject.pid, tracked.container->key);
   tracker_.register_namespace(tracked, u32(subject.ns_pid), number_);
 }
 
@@ -272,14 +291,15 @@ Status ContainerTracker::Walk::existing() {
   // The inits of namespaces first: they make containers known that no path tells of.
   for (bool inits : {true, false}) {
     for (std::uint32_t row = 0; row < processes.rows(); ++row) {
+      trace_at(processes.positions[row]);
       std::uint64_t task = processes.task[row];
       Subject subject = subject_of(task);
       if (is_init_of_namespace(subject.vpid, subject.ns_pid) != inits) continue;
       Shared container = known_container(subject);
       if (!container && inits) container = new_container(subject);
       if (!container) continue;
-      tracker_.members_[subject.pid] = {subject.start, container};
-      bool is_new = !tracker_.tracked_.count(container->key);
+      tracker_.members_.set(subject.pid, {subject.start, container});
+      bool is_new = !tracker_.tracked_.contains(container->key);
       Tracked& tracked = adopt(container, subject);
       tracked.phase = Phase::started;
       // Of the processes of a container, its init: the oldest pid 1 of a namespace, else the oldest.
@@ -288,11 +308,12 @@ Status ContainerTracker::Walk::existing() {
     }
   }
   for (std::uint32_t row = 0; row < processes.rows(); ++row) {
+    trace_at(processes.positions[row]);
     Subject subject = subject_of(processes.task[row]);
-    auto init = tracker_.inits_.find(subject.pid);
-    if (init == tracker_.inits_.end()) continue;
-    const Tracked& tracked = tracker_.tracked_.at(init->second);
-    if (tracked.init_start != subject.start) continue;
+    const std::string* init = tracker_.inits_.find(subject.pid);
+    const Tracked* known = init ? tracker_.tracked_.find(*init) : nullptr;
+    if (!known || known->init_start != subject.start) continue;
+    const Tracked& tracked = *known;
     position_ = processes.positions[row];
     time_ = time[row];
     cpu_ = cpu[row];
@@ -339,6 +360,7 @@ Status ContainerTracker::Walk::changes() {
       &Walk::on_fork, &Walk::on_exec, &Walk::on_exit, &Walk::on_mkdir, &Walk::on_rmdir};
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
     position_ = views[view]->positions[row];
+    trace_at(position_);
     number_ = record_number(batch_, position_);
     time_ = times[view][row];
     cpu_ = cpus[view][row];
@@ -356,9 +378,9 @@ Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
                 child_vpid_[row],
                 child_ns_pid_[row],
                 is_parent_of_runc_init(until_nul(tasks_.comm[task]))};
-  auto parent = tracker_.members_.find(u32(tasks_.pid[task]));
-  if (parent != tracker_.members_.end() && parent->second.start == tasks_.start[task])
-    tracker_.members_[child.pid] = {child.start, parent->second.container};
+  const Member* parent = tracker_.members_.find(u32(tasks_.pid[task]));
+  if (parent && parent->start == tasks_.start[task])
+    tracker_.members_.set(child.pid, {child.start, Shared(parent->container)});
   else
     tracker_.members_.erase(child.pid);  // another process had this number
 
@@ -369,12 +391,12 @@ Status ContainerTracker::Walk::on_fork(std::uint32_t row) {
   if (!container && !child.runc_stage) return {};  // what it is shows when it executes something
   if (!container) container = new_container(child);
   if (!container) return {};
-  auto at = tracker_.tracked_.find(container->key);
-  if (at != tracker_.tracked_.end() && at->second.phase == Phase::started) return {};
-  bool is_new = at == tracker_.tracked_.end() || at->second.phase == Phase::exited;
-  Tracked& tracked = at == tracker_.tracked_.end() ? adopt(container, child) : at->second;
+  Tracked* known = tracker_.tracked_.find(container->key);
+  if (known && known->phase == Phase::started) return {};
+  bool is_new = !known || known->phase == Phase::exited;
+  Tracked& tracked = known ? *known : adopt(container, child);
   if (is_new && !child.runc_stage && !tracked.has_path) return {};
-  tracked.phase = Phase::created;
+  set_phase(tracked, Phase::created);
   if (init || child.runc_stage) set_init(tracked, child);
   if (is_new) report(tracked, "created", init ? "pidns_init" : "runtime_init", EventBatch::kNoTask);
   return {};
@@ -390,11 +412,11 @@ Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
   if (!container && (init || subject.runc_stage)) container = new_container(subject);
   if (!container || is_runtime_setup(filename_[row], args_[row])) return {};
 
-  auto at = tracker_.tracked_.find(container->key);
-  Tracked& tracked = at == tracker_.tracked_.end() ? adopt(container, subject) : at->second;
+  Tracked* known = tracker_.tracked_.find(container->key);
+  Tracked& tracked = known ? *known : adopt(container, subject);
   // A cgroup that stays may have another container's life in it.
   if (tracked.phase == Phase::exited && init && subject.ns_pid != tracked.ns_pid) {
-    tracked.phase = Phase::created;
+    set_phase(tracked, Phase::created);
     tracked.ns_pid = 0;
   }
   switch (tracked.phase) {
@@ -404,14 +426,14 @@ Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
       bool is_it = tracked.init_pid == subject.pid && tracked.init_start == subject.start;
       if (awaits_init && !is_it) return {};
       if (!is_it) set_init(tracked, subject);
-      tracked.phase = Phase::started;
-      tracker_.members_[subject.pid] = {subject.start, container};
+      set_phase(tracked, Phase::started);
+      tracker_.members_.set(subject.pid, {subject.start, container});
       report(tracked, "started", init ? "init_exec" : "first_exec", task);
       return {};
     }
     case Phase::started:
       if (tracker_.is_member(subject.pid, subject.start, *container)) return {};
-      tracker_.members_[subject.pid] = {subject.start, container};
+      tracker_.members_.set(subject.pid, {subject.start, container});
       report(tracked, "exec", "entered", task);
       return {};
     case Phase::exited: return {};
@@ -422,7 +444,7 @@ Status ContainerTracker::Walk::on_exec(std::uint32_t row) {
 void ContainerTracker::Walk::end(Tracked& tracked, const char* evidence, std::uint64_t task,
                                  std::optional<std::uint32_t> status) {
   if (tracked.phase == Phase::exited) return;
-  tracked.phase = Phase::exited;
+  set_phase(tracked, Phase::exited);
   report(tracked, "exited", evidence, task, status);
 }
 
@@ -431,20 +453,14 @@ Status ContainerTracker::Walk::on_exit(std::uint32_t row) {
   std::uint64_t task = exits_.task[row];
   std::uint32_t pid = u32(tasks_.pid[task]);
   tracker_.members_.erase(pid);
-  auto init = tracker_.inits_.find(pid);
-  if (init == tracker_.inits_.end()) return {};
-  auto at = tracker_.tracked_.find(init->second);
-  if (at == tracker_.tracked_.end() || at->second.init_start != tasks_.start[task]) return {};
+  const std::string* init = tracker_.inits_.find(pid);
+  Tracked* known = init ? tracker_.tracked_.find(*init) : nullptr;
+  if (!known || known->init_start != tasks_.start[task]) return {};
   // Also one that never executed the program: what runc leaves behind when starting failed.
-  Tracked& tracked = at->second;
+  Tracked& tracked = *known;
   end(tracked, "init_exit", task, u32(exit_status_[row]));
-  if (tracked.ns_pid) tracker_.ended_namespaces_.push_back(tracked.ns_pid);
-  if (tracker_.ended_namespaces_.size() > kMaxEnded) {
-    tracker_.by_namespace_.erase(tracker_.ended_namespaces_.front(), number_ + 1);
-    tracker_.ended_namespaces_.pop_front();
-  }
   // One with a cgroup of its own is there until that goes, for what is left in it.
-  if (tracked.container->key == tracked.container->id) tracker_.forget(at);
+  if (tracked.container->key == tracked.container->id) tracker_.forget(tracked.container->id);
   return {};
 }
 
@@ -454,7 +470,7 @@ Status ContainerTracker::Walk::on_mkdir(std::uint32_t row) {
   if (cgroup && cgroup->container) {
     // Not those below its own, nor one that is there again for what has been there all the time.
     const std::string& key = cgroup->container->key;
-    if (cgroup->path != key || tracker_.tracked_.count(key)) return {};
+    if (cgroup->path != key || tracker_.tracked_.contains(key)) return {};
     Tracked& tracked = tracker_.track(cgroup->container);
     tracked.has_path = true;
     tracked.cgroup_id = made_[row];
@@ -470,10 +486,11 @@ Status ContainerTracker::Walk::on_mkdir(std::uint32_t row) {
 Status ContainerTracker::Walk::on_rmdir(std::uint32_t row) {
   if (removed_from_[row] != state_.info().cgroup_hierarchy) return {};
   tracker_.by_cgroup_.erase(removed_[row], number_ + 1);
-  auto at = tracker_.tracked_.find(std::string(path_of(removed_[row])));
-  if (at == tracker_.tracked_.end()) return {};
-  end(at->second, "cgroup_rmdir", EventBatch::kNoTask, {});
-  tracker_.forget(at);
+  const std::string key(path_of(removed_[row]));
+  Tracked* tracked = tracker_.tracked_.find(key);
+  if (!tracked) return {};
+  end(*tracked, "cgroup_rmdir", EventBatch::kNoTask, {});
+  tracker_.forget(key);
   return {};
 }
 

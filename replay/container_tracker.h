@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 
 #include "format/batch.h"
 #include "format/result.h"
+#include "replay/state_trace.h"
 #include "replay/versioned_table.h"
 
 namespace dse::replay {
@@ -79,6 +79,17 @@ class ContainerTracker {
   const std::vector<ContainerFinding>& findings() const { return findings_; }
   bool changed() const { return by_cgroup_.changed() || by_namespace_.changed(); }
 
+  // See State.
+  void set_trace(StateTrace* trace);
+  template <typename Visit>
+  void for_each_origin(std::uint64_t number, Visit visit) const {
+    by_cgroup_.for_each_origin(number, visit);
+    by_namespace_.for_each_origin(number, visit);
+    tracked_.for_each_origin(visit);
+    inits_.for_each_origin(visit);
+    members_.for_each_origin(visit);
+  }
+
  private:
   enum class Phase { created, started, exited };
   // A container that is there.
@@ -100,20 +111,21 @@ class ContainerTracker {
   class Walk;
 
   Tracked& track(const std::shared_ptr<const Container>& container);
-  void forget(std::map<std::string, Tracked>::iterator at);
+  void forget(const std::string& key);
   void register_namespace(Tracked& tracked, std::uint32_t ns_pid, std::uint64_t number);
-  bool is_member(std::uint32_t pid, std::uint64_t start, const Container& container) const;
+  bool is_member(std::uint32_t pid, std::uint64_t start, const Container& container);
 
   using Shared = std::shared_ptr<const Container>;
   VersionedTable<Shared> by_cgroup_;
   VersionedTable<Shared> by_namespace_;
-  std::map<std::string, Tracked> tracked_;                // by key
-  std::unordered_map<std::uint32_t, std::string> inits_;  // pid to key
-  // Of namespaces whose init has ended: processes may be left in them for a moment. The oldest first.
-  static constexpr std::size_t kMaxEnded = 1024;
-  std::deque<std::uint32_t> ended_namespaces_;
+  // More pid namespaces than any host has: only a hostile capture names them. That of an init that has
+  // ended stays, as processes may be left in it for a moment, until its number is used again.
+  static constexpr std::size_t kMaxNamespaces = std::size_t{1} << 20;
+  TracedMap<std::map, std::string, Tracked> tracked_;                // by key
+  TracedMap<std::unordered_map, std::uint32_t, std::string> inits_;  // pid to key
   // Processes that were born in their container, and those whose entry has been told.
-  std::unordered_map<std::uint32_t, Member> members_;
+  TracedMap<std::unordered_map, std::uint32_t, Member> members_;
+  StateTrace* trace_ = nullptr;
   std::vector<ContainerFinding> findings_;
 };
 

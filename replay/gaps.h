@@ -21,7 +21,8 @@ struct PlacedGap {
 // Kept in memory, so bounded; a capture with more has been lossy throughout.
 inline constexpr std::size_t kMaxGaps = 10'000;
 
-// Appends the gaps of a batch in these kinds that `wanted(PlacedGap)` takes, up to kMaxGaps in all.
+// Appends the gaps of a batch in these kinds that `wanted(PlacedGap, number)` takes, up to kMaxGaps in all;
+// `number` is that of the record behind the gap.
 // `real_time(boot_ns, number)` is the real time as of the record behind the gap, both ns.
 template <typename RealTime, typename Wanted>
 Status place_gaps(const format::Batch& batch, format::KindSet kinds, RealTime real_time,
@@ -37,7 +38,7 @@ Status place_gaps(const format::Batch& batch, format::KindSet kinds, RealTime re
     PlacedGap placed{gap.kind, gap.cpu, static_cast<std::uint64_t>(gap.lost),
                      gap.since_time ? real_time(gap.since_time, number) : 0,
                      real_time(time[gap.row], number)};
-    if (wanted(placed)) gaps.push_back(placed);
+    if (wanted(placed, number)) gaps.push_back(placed);
   }
   return {};
 }

@@ -49,6 +49,15 @@ void Session::set_window_from_start(std::optional<std::uint64_t> since,
   until_start_ = until;
 }
 
+void Session::set_numbers(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last) {
+  first_number_ = first;
+  last_number_ = last;
+}
+
+bool Session::has_window() const {
+  return since_ || until_ || since_start_ || until_start_ || first_number_ || last_number_;
+}
+
 format::KindSet Session::kinds() {
   start();
   return kinds_;
@@ -99,18 +108,21 @@ void Session::use_fields() {
 // Only what nothing depends on may be passed over: no state, no gaps, and all events out of the window
 // or dropped.
 bool Session::is_block_wanted(const format::BlockSummary& block) const {
+  const State& state = lanes_.at(block.lane).state;
+  // Whether headers tell the numbers of events. Numbers rise, so behind the last one nothing counts any more.
+  const bool numbered = !brings_numbers(state.info());
+  if (numbered && last_number_ && block.first >= *last_number_) return false;
   if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
   // Records that set the clock are state, so the clock at hand is that of the block.
-  const State& state = lanes_.at(block.lane).state;
   auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
   filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
                         {block.first + 1, block.first + block.count}};
-  // There events have the numbers of the original, or of the whole.
-  if (brings_numbers(state.info())) bounds.number = {0, ~std::uint64_t{0}};
+  if (!numbered) bounds.number = {0, ~std::uint64_t{0}};
   if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
     return true;
   if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
     return false;
+  if (first_number_ && bounds.number.high < *first_number_) return false;
   for (std::size_t i = 0; i < points_.size(); ++i)
     if (live_[i] && (points_[i]->kinds() & block.kinds) &&
         (show_dropped_ || points_[i]->chain().may_keep(bounds)))
@@ -225,6 +237,9 @@ void Session::apply_marks(const EventBatch& events, filter::Mask& considered) {
 }
 
 Status Session::apply_window(const EventBatch& events, filter::Mask& considered) const {
+  if (first_number_ || last_number_)
+    for (std::uint32_t i = 0; i < events.size(); ++i)
+      considered[i] = considered[i] && is_numbered_within(events.number(i));
   if (!since_ && !until_) return {};
   DSE_TRY_ASSIGN(const EventColumn* time,
                  events.column(static_cast<std::size_t>(events.point().field("evt.time"))));
@@ -233,7 +248,7 @@ Status Session::apply_window(const EventBatch& events, filter::Mask& considered)
                              ? 0
                              : events.state().real_time(time->numbers[time->slot(i)],
                                                         events.number(i));
-    considered[i] = !time->missing(i) && (!since_ || real >= *since_) &&
+    considered[i] = considered[i] && !time->missing(i) && (!since_ || real >= *since_) &&
                     (!until_ || real <= *until_);
   }
   return {};
@@ -270,15 +285,35 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
     if (live_[i] && (points_[i]->kinds() & ~recorded)) unrecorded_.insert(points_[i]->name());
 }
 
+bool Session::is_gap_within(const PlacedGap& gap, std::uint64_t number) const {
+  return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_) &&
+         is_numbered_within(number);
+}
+
 Status Session::note_gaps(const Work& work) {
   const State& state = lanes_.at(work.lane).state;
   return place_gaps(
       work.batch, kinds_,
       [&](std::uint64_t boot_ns, std::uint64_t number) { return state.real_time(boot_ns, number); },
-      [&](const PlacedGap& gap) {
-        return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_);
-      },
+      [&](const PlacedGap& gap, std::uint64_t number) { return is_gap_within(gap, number); },
       gaps_);
+}
+
+Result<std::vector<std::uint64_t>> Session::witnesses() const {
+  std::vector<std::uint64_t> numbers;
+  std::vector<PlacedGap> ignored;
+  DSE_TRY(place_gaps(
+      batch(), format::kAllKinds,
+      [&](std::uint64_t boot_ns, std::uint64_t number) {
+        return state().real_time(boot_ns, number);
+      },
+      [&](const PlacedGap& gap, std::uint64_t number) {
+        if (is_gap_within(gap, number)) numbers.push_back(number);
+        return false;
+      },
+      ignored));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
 }
 
 // The events to give out, once all points have made theirs.

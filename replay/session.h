@@ -39,6 +39,12 @@ class Session {
   void set_window_from_start(std::optional<std::uint64_t> since,
                              std::optional<std::uint64_t> until);
 
+  // Only events of records with these numbers (evt.num), both included; those of what existed before have
+  // the number 0. Comes on top of a window of time.
+  void set_numbers(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last);
+  // Whether any of these was set.
+  bool has_window() const;
+
   // Also events that are the recorder's own doing (evt.self); else they are only counted.
   void show_self(bool show) { show_self_ = show; }
   std::uint64_t hidden_self() const { return hidden_self_; }
@@ -69,6 +75,9 @@ class Session {
   const std::vector<Judged>& judged() const { return work_.front().judged; }
   // Of the capture that the last batch, or the last step `capture`, is of.
   const State& state() const { return lanes_.at(at_).state; }
+  // Of the last batch, the numbers of records behind which others are missing, of whatever kind, within the
+  // window; they rise.
+  Result<std::vector<std::uint64_t>> witnesses() const;
   // Records of these kinds are wanted too, whatever the points need. Before the first event.
   void want(format::KindSet kinds) { extra_kinds_ |= kinds; }
 
@@ -141,6 +150,10 @@ class Session {
   // Of a filtered capture, the events that are not hidden.
   static void apply_marks(const EventBatch& events, filter::Mask& considered);
   Status apply_window(const EventBatch& events, filter::Mask& considered) const;
+  bool is_numbered_within(std::uint64_t number) const {
+    return (!first_number_ || number >= *first_number_) &&
+           (!last_number_ || number <= *last_number_);
+  }
   Status hide_self(Judged& judged);
   bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
@@ -148,6 +161,7 @@ class Session {
   void choose(Work& work) const;
   std::optional<Event> next_of_slice();
   Status note_gaps(const Work& work);
+  bool is_gap_within(const PlacedGap& gap, std::uint64_t number) const;
   void note_unrecorded(const format::SegmentInfo& info);
 
   std::unique_ptr<format::Source> source_;
@@ -157,6 +171,7 @@ class Session {
   std::vector<bool> live_;                      // by point: its filters keep anything at all
   std::optional<std::uint64_t> since_, until_;
   std::optional<std::uint64_t> since_start_, until_start_;
+  std::optional<std::uint64_t> first_number_, last_number_;
   std::vector<std::vector<std::size_t>> read_;  // by point: places of all fields that are read
   StateNeeds needs_;
   std::map<std::uint32_t, Lane> lanes_;  // by number

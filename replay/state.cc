@@ -73,6 +73,14 @@ void State::set_needs(StateNeeds needs) {
   needs_.processes = needs_.processes || needs_.images || needs_.containers;
 }
 
+void State::set_trace(StateTrace* trace) {
+  trace_ = trace;
+  processes_.set_trace(trace);
+  cgroups_.set_trace(trace);
+  metadata_.set_trace(trace);
+  containers_.set_trace(trace);
+}
+
 format::KindSet State::kinds() const {
   using format::kind_bit;
   format::KindSet kinds = kind_bit(DSE_CLOCK_SAMPLE);
@@ -95,6 +103,7 @@ void State::reset(const format::SegmentInfo& info) {
   cgroups_.clear();
   metadata_.clear();
   containers_.reset();
+  containers_.set_trace(trace_);
   clock_.assign(1, {0, info.real_time - info.boot_time});
 }
 
@@ -168,6 +177,7 @@ Status State::advance_processes(const format::Batch& batch) {
   };
   std::array<const TableView*, 5> views{&snapshot, &forks, &execs, &exits, &attaches};
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
+    trace_at(views[view]->positions[row]);
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     std::uint64_t task = views[view]->task[row];
     if (view == 1) {
@@ -213,7 +223,7 @@ Status State::advance_processes(const format::Batch& batch) {
 }
 
 void State::set_process(const Process& process, std::uint64_t number) {
-  const Process* known = processes_.newest(process.pid);
+  const Process* known = processes_.peek(process.pid);
   if (known && known->ppid != process.ppid) {
     auto siblings = children_.find(known->ppid);
     if (siblings != children_.end()) siblings->second.erase(process.pid);
@@ -224,7 +234,7 @@ void State::set_process(const Process& process, std::uint64_t number) {
 
 // Its children belong to who inherits them from `number` on.
 void State::end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number) {
-  const Process* known = processes_.newest(pid);
+  const Process* known = processes_.peek(pid);
   if (known) {
     auto siblings = children_.find(known->ppid);
     if (siblings != children_.end()) {
@@ -265,6 +275,7 @@ Status State::advance_metadata(const format::Batch& batch) {
   DSE_TRY_ASSIGN(auto id, table.strings("id"));
   std::array<const TableView*, 2> views{&table, &rmdirs};
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
+    trace_at(views[view]->positions[row]);
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     if (view == 1) {
       if (removed_from[row] == info_.cgroup_hierarchy)
@@ -300,6 +311,7 @@ Status State::advance_cgroups(const format::Batch& batch) {
   }
   return in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
     if (hierarchy[view][row] != info_.cgroup_hierarchy) return {};
+    trace_at(views[view]->positions[row]);
     std::uint64_t number = record_number(batch, views[view]->positions[row]);
     if (path[view][row].size() > DSE_PATH_MAX) return {};  // none is longer
     if (view == 3)

@@ -61,6 +61,16 @@ class State {
  public:
   // Only what is needed is kept up; the rest stays empty.
   void set_needs(StateNeeds needs);
+  // From now on tells of which records what is remembered comes from. `trace` outlives it.
+  void set_trace(StateTrace* trace);
+  // Calls visit(StateTrace::Origin) for all that may be asked for as of record `number` or later.
+  template <typename Visit>
+  void for_each_origin(std::uint64_t number, Visit visit) const {
+    processes_.for_each_origin(number, visit);
+    cgroups_.for_each_origin(number, visit);
+    metadata_.for_each_origin(number, visit);
+    containers_.for_each_origin(number, visit);
+  }
   // The record kinds that keep it up.
   format::KindSet kinds() const;
 
@@ -116,6 +126,9 @@ class State {
 
   Status advance_clock(const format::Batch& batch);
   Status advance_processes(const format::Batch& batch);
+  void trace_at(std::uint32_t position) {
+    if (trace_) trace_->at_position(position);
+  }
   void set_process(const Process& process, std::uint64_t number);
   void end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number);
   Status advance_metadata(const format::Batch& batch);
@@ -133,6 +146,7 @@ class State {
   std::size_t reparented_ = 0;  // processes, in the batch at hand
   ContainerTracker containers_;
   std::vector<ClockVersion> clock_;
+  StateTrace* trace_ = nullptr;
 };
 
 }  // namespace dse::replay

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "format/batch.h"
+#include "replay/state_trace.h"
 
 namespace dse::replay {
 
@@ -28,20 +29,33 @@ class VersionedTable {
     const std::vector<Version>& versions = found->second;
     auto after = std::upper_bound(versions.begin(), versions.end(), number,
                                   [](std::uint64_t n, const Version& v) { return n < v.from; });
-    if (after == versions.begin()) return nullptr;
-    return std::prev(after)->alive ? &std::prev(after)->value : nullptr;
+    if (after == versions.begin() || !std::prev(after)->alive) return nullptr;
+    if (trace_) trace_->read(std::prev(after)->origin);
+    return &std::prev(after)->value;
   }
   const Value* newest(const Key& key) const { return at(key, ~std::uint64_t{0}); }
+  // The same for what only keeps an index of the table, and lets nothing depend on the value.
+  const Value* peek(const Key& key) const {
+    auto found = entries_.find(key);
+    return found != entries_.end() && found->second.back().alive ? &found->second.back().value
+                                                                 : nullptr;
+  }
 
   // Numbers never go back.
   void set(const Key& key, std::uint64_t from, Value value) {
-    put(entries_[key], {from, true, std::move(value)});
+    std::vector<Version>& versions = entries_[key];
+    StateTrace::Origin origin;
+    if (trace_)
+      origin = trace_->set(!versions.empty() && versions.back().alive ? &versions.back().origin
+                                                                      : nullptr);
+    put(versions, {from, true, std::move(value), origin});
     changed_.push_back(key);
   }
   void erase(const Key& key, std::uint64_t from) {
     auto found = entries_.find(key);
     if (found == entries_.end()) return;
-    put(found->second, {from, false, {}});
+    if (trace_ && found->second.back().alive) trace_->erase(found->second.back().origin);
+    put(found->second, {from, false, {}, {}});
     changed_.push_back(key);
   }
   // A batch begins with record `first`: no one asks for the time before the record before it any more.
@@ -70,21 +84,34 @@ class VersionedTable {
   // Whether any value has changed since the batch began, or just before it.
   bool changed() const { return !changed_.empty(); }
 
+  void set_trace(StateTrace* trace) { trace_ = trace; }
+  // Of all values that hold for record `number` or later ones.
+  template <typename Visit>
+  void for_each_origin(std::uint64_t number, Visit visit) const {
+    for (const auto& [key, versions] : entries_)
+      for (std::size_t i = 0; i < versions.size(); ++i)
+        if (versions[i].alive && (i + 1 == versions.size() || versions[i + 1].from > number))
+          visit(versions[i].origin);
+  }
+
  private:
   struct Version {
     std::uint64_t from;
     bool alive;
     Value value;
+    StateTrace::Origin origin;  // where there is a trace
   };
   // Of two versions at one time the later counts.
   static void put(std::vector<Version>& versions, Version version) {
     if (!versions.empty() && versions.back().from >= version.from)
-      versions.back() = {versions.back().from, version.alive, std::move(version.value)};
+      versions.back() = {versions.back().from, version.alive, std::move(version.value),
+                         version.origin};
     else
       versions.push_back(std::move(version));
   }
   std::unordered_map<Key, std::vector<Version>> entries_;
   std::vector<Key> changed_;
+  StateTrace* trace_ = nullptr;
 };
 
 }  // namespace dse::replay

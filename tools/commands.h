@@ -21,6 +21,7 @@ Command add_compact(CLI::App& app);
 Command add_digest(CLI::App& app);
 Command add_diff(CLI::App& app);
 Command add_check(CLI::App& app);
+Command add_split(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_profile(CLI::App& app);

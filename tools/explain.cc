@@ -193,7 +193,7 @@ int run(const Options& options) {
   if (code == kOk && answer->empty()) {
     say(fmt::format(
         "no event has the number {} among those that are looked at (--point, --profile, -S, "
-        "-U)",
+        "-U, --num)",
         *options.event));
     return kNegative;
   }

@@ -38,6 +38,7 @@ std::vector<std::pair<std::string, std::string>> describe(const Options& options
   std::vector<std::pair<std::string, std::string>> described;
   // A filter may name what must not be there.
   if (!filters.empty() && !options.close) described.emplace_back("filter", std::move(filters));
+  if (options.window.given()) described.emplace_back("window", options.window.text());
   if (options.close) described.emplace_back("closed", "yes");
   if (!options.redact.empty())
     described.emplace_back("redact", std::to_string(options.redact.size()));
@@ -143,9 +144,12 @@ Command add_filter(CLI::App& app) {
   command->footer(
       "Replaying the result gives the events that pass, byte for byte as the original does under\n"
       "the same filters. Other records stay where later answers need them, hidden; --close keeps\n"
-      "only what the events show unasked.\n\n"
+      "only what the events show unasked. With -S, -U or --num it is a cut, with the state from\n"
+      "before that still matters, and nothing from behind.\n\n"
       "Examples:\n"
       "  dse filter day -s 'container.name = web' -w web.dse\n"
+      "  dse filter day -S +10min -U +11min -w minute.dse\n"
+      "  dse filter day --num 1200..1300 -w some.dse\n"
       "  dse filter day --profile security -w - | ssh laptop 'cat > day.dse'\n"
       "  dse filter day -s 'proc.aname = sshd' --close --redact 'token=(\\S+)' -w share.dse");
   return [options] { return run(*options); };

@@ -282,7 +282,7 @@ int run(const Options& options) {
     if (step->what == format::Step::What::end) break;
     if (step->what != format::Step::What::batch) continue;
     auto real_time = [&](std::uint64_t boot_ns, std::uint64_t) { return boot_ns + facts.offset; };
-    auto any = [](const replay::PlacedGap&) { return true; };
+    auto any = [](const replay::PlacedGap&, std::uint64_t) { return true; };
     for (const Status& status :
          {replay::place_gaps(*step->batch, format::kAllKinds, real_time, any, gaps),
           observer.add(*step->batch, facts.offset)})

@@ -45,6 +45,7 @@ int run_command(int argc, char** argv) {
   add(add_digest);
   add(add_diff);
   add(add_check);
+  add(add_split);
   add(add_explain);
   add(add_info);
   add(add_profile);

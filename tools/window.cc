@@ -1,6 +1,8 @@
 #include "tools/window.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <utility>
 
@@ -29,6 +31,45 @@ Result<std::optional<TimeBound>> parse_time_bound(const std::string& text) {
   }
   return Error(ErrorCode::usage,
                "'" + text + "' is not a time: use 2026-11-22T15:32:56Z, +5s or -10min");
+}
+
+using Number = std::optional<std::uint64_t>;
+
+// "A..B", "A..", "..B" or "A".
+Result<std::pair<Number, Number>> parse_numbers(const std::string& text) {
+  if (text.empty()) return std::pair<Number, Number>();
+  auto wrong = [&](const std::string& why) {
+    return Error(ErrorCode::usage, "--num '" + text + "': " + why);
+  };
+  const std::size_t dots = text.find("..");
+  const std::string_view first = std::string_view(text).substr(0, dots),
+                         last = dots == std::string::npos ? first
+                                                          : std::string_view(text).substr(dots + 2);
+  std::array<Number, 2> bounds;
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::string_view bound = i == 0 ? first : last;
+    if (bound.empty()) continue;
+    std::uint64_t number = 0;
+    const char* end = bound.data() + bound.size();
+    auto [at, failed] = std::from_chars(bound.data(), end, number);
+    if (failed == std::errc::result_out_of_range)
+      return wrong("no event has a number that high; use one of evt.num");
+    if (failed != std::errc() || at != end)
+      return wrong("no range of numbers; use A..B, A.., ..B or A, with numbers as evt.num has them");
+    if (number == 0) return wrong("numbers begin with 1; ..B also has what existed before");
+    bounds[i] = number;
+  }
+  if (!bounds[0] && !bounds[1]) return wrong("has no bound; use A..B, A.., ..B or A");
+  if (bounds[0] && bounds[1] && *bounds[0] > *bounds[1])
+    return wrong(std::to_string(*bounds[0]) + " is behind " + std::to_string(*bounds[1]) +
+                 "; the lower number comes first");
+  return std::pair(bounds[0], bounds[1]);
+}
+
+Status set_numbers(const WindowFlags& window, replay::Session& session) {
+  DSE_TRY_ASSIGN(auto numbers, parse_numbers(window.numbers));
+  session.set_numbers(numbers.first, numbers.second);
+  return {};
 }
 
 Status set_session_window(replay::Session& session, const std::optional<TimeBound>& since,
@@ -91,10 +132,21 @@ void WindowFlags::add_to(CLI::App& app) {
   app.add_option("-S,--since", since,
                  "events from this time on: RFC 3339, +5s after the start, -10min before the end");
   app.add_option("-U,--until", until, "events up to this time");
+  app.add_option("--num", numbers,
+                 "events with these numbers (evt.num): A..B, A.., ..B (also what existed before), or A");
+}
+
+std::string WindowFlags::text() const {
+  std::string out;
+  for (const auto& [name, value] :
+       {std::pair("--since", since), std::pair("--until", until), std::pair("--num", numbers)})
+    if (!value.empty()) out += (out.empty() ? "" : " ") + (name + (" " + value));
+  return out;
 }
 
 Status set_window(const WindowFlags& window, const std::vector<std::string>& paths,
                   replay::Session& session) {
+  DSE_TRY(set_numbers(window, session));
   DSE_TRY_ASSIGN(auto since, parse_time_bound(window.since));
   DSE_TRY_ASSIGN(auto until, parse_time_bound(window.until));
   auto before_end = [](const std::optional<TimeBound>& bound) {
@@ -111,6 +163,7 @@ Status set_window(const WindowFlags& window, const std::vector<std::string>& pat
 }
 
 Status set_live_window(const WindowFlags& window, replay::Session& session) {
+  DSE_TRY(set_numbers(window, session));
   DSE_TRY_ASSIGN(auto since, parse_time_bound(window.since));
   DSE_TRY_ASSIGN(auto until, parse_time_bound(window.until));
   for (const auto& [bound, text] : {std::pair(since, window.since), std::pair(until, window.until)})

@@ -1,4 +1,4 @@
-// -S and -U: the window of time that a command is about.
+// -S, -U and --num: the window of time, or of numbers, that a command is about.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,12 @@ namespace dse::tools {
 
 struct WindowFlags {
   std::string since, until;  // empty: no bound
+  std::string numbers;       // A..B, A.., ..B or A; empty: all
 
   void add_to(CLI::App& app);
-  bool given() const { return !since.empty() || !until.empty(); }
+  bool given() const { return !since.empty() || !until.empty() || !numbers.empty(); }
+  // As it was given, for people.
+  std::string text() const;
 };
 
 // Of captures, which may have to be read for their end. Error: usage, or that of reading.

@@ -82,6 +82,15 @@ class PendingSignals {
     return {};
   }
 
+  // Whether signals of that number are on their way to the thread, or to the process.
+  bool has(std::uint32_t target, bool to_process, std::uint32_t signal) const {
+    auto found = targets_.find(key(target, to_process));
+    if (found == targets_.end()) return false;
+    for (const auto& [number, queue] : found->second)
+      if (number == signal) return !queue.empty();
+    return false;
+  }
+
   void forget(std::uint32_t pid, std::uint32_t tid, bool whole_process) {
     forget_target(key(tid, false));
     if (!whole_process) return;

@@ -23,8 +23,6 @@ namespace {
 
 using Ints = std::span<const std::uint64_t>;
 
-constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
-
 // The columns that a walk through a batch needs, of both sides.
 struct Columns {
   TableView generates, delivers, exits;
@@ -190,8 +188,7 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   void note_sent(const Columns& c, std::uint32_t row, int child, const format::Batch& batch) {
-    if (c.result[row] != kResultDelivered && c.result[row] != kResultLoseInfo) return;
-    if (c.sent_signal[row] < 1 || c.sent_signal[row] > kMaxSignal) return;
+    if (!is_accepted(c.result[row]) || !is_signal(c.sent_signal[row])) return;
     std::uint64_t task = c.generates.task[row];
     Sender sender;
     sender.code = static_cast<std::int32_t>(c.sent_code[row]);
@@ -214,16 +211,14 @@ class SignalDelivered final : public ObservationPoint {
   void note_delivered(const Columns& c, std::uint32_t row, int child, const State& state,
                       const EventBatch& out, Joined& joined) {
     constexpr std::uint64_t kSignalOfStatus = 0x7f;
-    if (c.signal[row] < 1 || c.signal[row] > kMaxSignal) return;
+    if (!is_signal(c.signal[row])) return;
     std::uint64_t task = c.delivers.task[row];
     auto pid = static_cast<std::uint32_t>(c.pid[task]);
     auto tid = static_cast<std::uint32_t>(c.tid[task]);
     auto signal = static_cast<std::uint32_t>(c.signal[row]);
     auto code = static_cast<std::int32_t>(c.code[row]);
     constexpr std::uint32_t kKill = 9;  // on every machine
-    bool ends = signal == kKill &&
-                (c.deliver_flags[row] & (DSE_DELIVER_GROUP_EXIT | DSE_DELIVER_GROUP_EXEC)) != 0;
-    if (ends) {
+    if (is_end_of_process(signal, c.deliver_flags[row])) {
       auto fatal = static_cast<std::uint32_t>(c.group_exit[row] & kSignalOfStatus);
       if (c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC) fatal = 0;
       joined.cause[row] = fatal ? out.own_text(signal_name(state.arch(), static_cast<int>(fatal)))

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "bpf/abi.h"
 #include "replay/event.h"
 
 namespace dse::replay {
@@ -12,6 +13,19 @@ namespace dse::replay {
 inline constexpr std::int32_t kSiUser = 0, kSiTimer = -2, kSiAsyncIo = -4, kSiSigIo = -5,
                               kSiTkill = -6, kSiAsyncName = -60;
 inline constexpr std::uint64_t kResultDelivered = 0, kResultLoseInfo = 4;
+
+inline constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
+
+constexpr bool is_signal(std::uint64_t number) { return number >= 1 && number <= kMaxSignal; }
+// Whether a signal that was sent is on its way.
+constexpr bool is_accepted(std::uint64_t result) {
+  return result == kResultDelivered || result == kResultLoseInfo;
+}
+// Whether what is delivered only tells that the process, or all but one of its threads, must go.
+constexpr bool is_end_of_process(std::uint64_t signal, std::uint64_t exit_flags) {
+  constexpr std::uint64_t kKill = 9;  // on every machine
+  return signal == kKill && (exit_flags & (DSE_DELIVER_GROUP_EXIT | DSE_DELIVER_GROUP_EXEC)) != 0;
+}
 
 // Whether a process sends with this code, so that whoever is running is the sender: not faults, timers or
 // terminals. `is_child`: the signal is SIGCHLD, which a child that ends sends itself.

@@ -330,6 +330,201 @@ class Filter(Case):
         self.error("filter", capture, "-w", "/nowhere/at/all.dse", code=6)
 
 
+def numbers_of(lines):
+    return [json.loads(line)["evt"]["num"] for line in lines]
+
+
+class Cuts(Case):
+    """Ranges of numbers and of time, and what filter writes of them."""
+
+    EVERYTHING = ["-q", "--self", "--point", ALL]
+
+    def fields(self):
+        return ",".join(field["name"] for field in
+                        json.loads(self.dse("fields", "-o", "json", "--point", ALL)))
+
+    def test_ranges_of_numbers(self):
+        for name in NAMES:
+            capture = os.path.join(CAPTURES, name)
+            lines = self.dse("replay", capture, *self.EVERYTHING).splitlines()
+            for text, first, last in (("5..9", 5, 9), ("30..", 30, 10**9), ("..12", 0, 12),
+                                      ("7", 7, 7), ("1..1", 1, 1), ("900000..900001", 900000, 900001)):
+                wanted = [line for line in lines if first <= numbers_of([line])[0] <= last]
+                with self.subTest(capture=name, range=text):
+                    self.assertEqual(
+                        self.dse("replay", capture, *self.EVERYTHING, "--num", text).splitlines(),
+                        wanted)
+                    answer = json.loads(self.dse("explain", capture, *self.EVERYTHING, "-o", "json",
+                                                 "--num", text))
+                    self.assertEqual(sum(point["events"] for point in answer["points"]), len(wanted))
+
+    def test_cuts_show_the_range_in_all_fields(self):
+        fields = self.fields()
+        for name in NAMES:
+            capture = os.path.join(CAPTURES, name)
+            start = self.dse("replay", capture, *self.EVERYTHING).splitlines()
+            times = sorted(json.loads(line)["evt"]["time"] for line in start)
+            early, late = times[len(times) // 3], times[2 * len(times) // 3]
+            for window in (["--num", "20..60"], ["--num", "40.."], ["--num", "..30"],
+                           ["-S", early, "-U", late], ["-S", late], ["-U", early],
+                           ["-S", early, "--num", "..50"]):
+                for filters in ([], ["-s", "sig.name exists"], ["-d", "proc.name = bash"]):
+                    with self.subTest(capture=name, window=window, filters=filters):
+                        out = self.place("out.dse")
+                        self.dse("filter", capture, *self.EVERYTHING, *window, *filters, "-w", out)
+                        wanted = self.dse("replay", capture, *self.EVERYTHING, *window, *filters,
+                                          "--fields", fields)
+                        self.assertEqual(self.dse("replay", out, *self.EVERYTHING, "--fields", fields),
+                                         wanted)
+                        os.remove(out)
+
+    def test_cuts_can_be_closed_and_redacted(self):
+        for name in NAMES:
+            capture = os.path.join(CAPTURES, name)
+            window = ["--num", "30..80"]
+            wanted = self.dse("replay", capture, *self.EVERYTHING, *window)
+            self.dse("filter", capture, *self.EVERYTHING, *window, "--close", "-w",
+                     self.place("closed.dse"))
+            self.assertEqual(self.dse("replay", self.place("closed.dse"), *self.EVERYTHING), wanted)
+            self.dse("filter", capture, *self.EVERYTHING, *window, "--redact", "ba(s)h", "-w",
+                     self.place("redacted.dse"))
+            redacted = self.dse("replay", self.place("redacted.dse"), *self.EVERYTHING)
+            self.assertEqual(numbers_of(redacted.splitlines()), numbers_of(wanted.splitlines()))
+            self.assertNotIn(b'"bash"', redacted)
+            os.remove(self.place("closed.dse"))
+            os.remove(self.place("redacted.dse"))
+
+    def test_from_a_pipe_and_into_one(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        with open(capture, "rb") as file:
+            whole = file.read()
+        for window in (["--num", "20..60"], ["-S", "+1ms", "-U", "+1h"]):
+            cut = self.dse("filter", "-", *self.EVERYTHING, *window, "-w", "-", stdin=whole)
+            self.assertEqual(self.dse("replay", "-", *self.EVERYTHING, stdin=cut),
+                             self.dse("replay", capture, *self.EVERYTHING, *window))
+
+    def test_a_cut_is_smaller_than_what_it_is_of(self):
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        last = max(numbers_of(self.dse("replay", capture, *self.EVERYTHING).splitlines()))
+        def records(*window):
+            out = self.place("out.dse")
+            done = run("filter", capture, *self.EVERYTHING, *window, "-w", out)
+            os.remove(out)
+            return int(re.search(rb"wrote ([\d,]+) of", done.stderr)[1].replace(b",", b""))
+        self.assertLess(records("--num", f"{last // 2}..{last // 2 + 9}"), 20)
+        self.assertGreater(records("-d", "proc.pid exists"), 100)
+
+    def test_nothing_in_the_range_is_a_capture_of_nothing(self):
+        captures = [os.path.join(CAPTURES, name) for name in NAMES]
+        for window in (["--num", "900000.."], ["-U", "1971-01-01T00:00:00Z"]):
+            self.dse("filter", *captures, *self.EVERYTHING, *window, "-w", self.place("none.dse"))
+            self.assertEqual(self.dse("replay", self.place("none.dse"), *self.EVERYTHING), b"")
+            os.remove(self.place("none.dse"))
+
+    def test_of_several_captures(self):
+        captures = [os.path.join(CAPTURES, name) for name in NAMES]
+        for out in ("cuts", "cuts.dse"):
+            self.dse("filter", *captures, *self.EVERYTHING, "--num", "10..70", "-w", self.place(out))
+            self.assertEqual(self.dse("replay", self.place(out), *self.EVERYTHING),
+                             self.dse("replay", *captures, *self.EVERYTHING, "--num", "10..70"))
+
+    def test_bad_ranges(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        out = self.place("x.dse")
+        for text, what in (("5..3", "5 is behind 3"), ("0..", "begin with 1"), ("..0", "begin with 1"),
+                           ("..", "no bound"), ("a..b", "no range"), ("5...9", "no range"),
+                           ("-5", "no range"), ("5-9", "no range"), ("1..2..3", "no range"),
+                           ("99999999999999999999", "that high")):
+            for command in (["replay", capture], ["explain", capture], ["filter", capture, "-w", out]):
+                with self.subTest(range=text, command=command):
+                    self.assertIn(what, self.error(*command, f"--num={text}"))
+        self.assertFalse(os.path.exists(out))
+
+
+class Split(Case):
+    EVERYTHING = ["-q", "--self", "--point", ALL]
+
+    def test_parts_are_the_whole(self):
+        for name in NAMES:
+            capture = os.path.join(CAPTURES, name)
+            whole = self.dse("replay", capture, *self.EVERYTHING)
+            for limit in (["--events", "17"], ["--time", "3ms"], ["--size", "2KiB"],
+                          ["--events", "1000000"]):
+                with self.subTest(capture=name, limit=limit):
+                    out = self.place("parts")
+                    done = run("split", capture, "-w", out, *limit)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    parts = sorted(os.listdir(out))
+                    self.assertEqual(parts, [f"part-{i:06}.dse" for i in range(1, len(parts) + 1)])
+                    lines = done.stderr.decode().splitlines()
+                    self.assertEqual([line.split()[0] for line in lines[:len(parts)]], parts)
+                    self.assertIn(f"{len(parts)} part", lines[len(parts)])
+                    pieces = [self.dse("replay", os.path.join(out, part), *self.EVERYTHING)
+                              for part in parts]
+                    self.assertEqual(b"".join(pieces), whole)
+                    self.assertEqual(self.dse("replay", out, *self.EVERYTHING), whole)
+                    if limit == ["--events", "17"]:
+                        self.assertGreater(len(parts), 1)
+                        for piece in pieces:
+                            numbers = numbers_of(piece.splitlines())
+                            if len(set(numbers)) > 1 and 0 not in numbers:
+                                self.assertLessEqual(len(numbers), 17)
+                    shutil.rmtree(out)
+
+    def test_losses_stay(self):
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        def lost(path):
+            answer = json.loads(self.dse("replay", path, "-q", "--summary"))
+            return answer["lost"]
+        self.dse("split", capture, "-w", self.place("parts"), "--events", "40")
+        self.assertGreater(lost(capture), 0)
+        self.assertEqual(lost(self.place("parts")), lost(capture))
+
+    def test_from_a_pipe(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        with open(capture, "rb") as file:
+            self.dse("split", "-", "-w", self.place("parts"), "--events", "30", stdin=file.read())
+        self.assertEqual(self.dse("replay", self.place("parts"), *self.EVERYTHING),
+                         self.dse("replay", capture, *self.EVERYTHING))
+
+    def test_a_filtered_capture(self):
+        capture = os.path.join(CAPTURES, "synthetic-v2.dse")
+        filters = ["-s", "sig.name exists", "-s", "evt.type = ContainerEvent"]
+        self.dse("filter", capture, *self.EVERYTHING, *filters, "-w", self.place("some.dse"))
+        self.dse("split", self.place("some.dse"), "-w", self.place("parts"), "--events", "10")
+        self.assertGreater(len(os.listdir(self.place("parts"))), 2)
+        self.assertEqual(self.dse("replay", self.place("parts"), *self.EVERYTHING),
+                         self.dse("replay", capture, *self.EVERYTHING, *filters))
+
+    def test_a_cut_original(self):
+        with open(os.path.join(CAPTURES, "small-v1.dse"), "rb") as file:
+            whole = file.read()
+        with open(self.place("cut.dse"), "wb") as file:
+            file.write(whole[:-300])
+        self.dse("split", self.place("cut.dse"), "-w", self.place("parts"), "--events", "30", code=4)
+        self.assertEqual(run("replay", self.place("parts"), *self.EVERYTHING).stdout,
+                         run("replay", self.place("cut.dse"), *self.EVERYTHING).stdout)
+
+    def test_errors(self):
+        capture = os.path.join(CAPTURES, "small-v1.dse")
+        out = self.place("parts")
+        self.assertIn("one of", self.error("split", capture, "-w", out))
+        self.assertIn("one of", self.error("split", capture, "-w", out, "--size", "1MiB", "--events",
+                                           "5"))
+        self.assertIn("not a time", self.error("split", capture, "-w", out, "--time", "soon"))
+        self.assertIn("not a time", self.error("split", capture, "-w", out, "--time", "0s"))
+        self.assertIn("of nothing", self.error("split", capture, "-w", out, "--events", "0"))
+        self.error("split", self.place("nowhere"), "-w", out, "--events", "5", code=6)
+        self.assertFalse(os.path.exists(out))
+        os.mkdir(out)
+        self.dse("split", capture, "-w", out, "--events", "50")
+        self.assertIn("not empty", self.error("split", capture, "-w", out, "--events", "50"))
+        self.assertIn("not a directory", self.error("split", capture, "-w",
+                                                    self.write("file", "x"), "--events", "50"))
+        empty = self.write("empty.dse", "")
+        self.dse("split", empty, "-w", self.place("none"), "--events", "5", code=4)
+
+
 class Profiles(Case):
     def test_those_that_come_with_it(self):
         listed = [line.split()[0] for line in self.dse("profile", "list").decode().splitlines()]
