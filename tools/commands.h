@@ -13,6 +13,8 @@ Command add_record(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_replay(CLI::App& app);
 Command add_filter(CLI::App& app);
+Command add_stats(CLI::App& app);
+Command add_export(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_profile(CLI::App& app);

@@ -37,6 +37,8 @@ int run_command(int argc, char** argv) {
 #endif
   add(add_replay);
   add(add_filter);
+  add(add_stats);
+  add(add_export);
   add(add_explain);
   add(add_info);
   add(add_profile);

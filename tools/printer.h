@@ -58,8 +58,6 @@ class Printer {
 
   void print_marked(const replay::Event& event);
   void print_summary(const std::vector<format::Loss>& losses);
-  std::vector<format::Loss> losses_that_matter() const;
-  bool report_completeness(const std::vector<format::Loss>& losses) const;
 
   EventOptions options_;
   replay::Session* session_ = nullptr;
