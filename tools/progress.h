@@ -28,7 +28,9 @@ class Progress {
  private:
   std::string what_;
   bool shown_;
-  std::chrono::steady_clock::time_point next_;
+  // What is done at once needs no line.
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
 };
 
 }  // namespace dse::tools

@@ -23,7 +23,9 @@ TEST(Tally, EveryNumberIsInTheBucketThatSaysSo) {
     unsigned bucket = bucket_of(value);
     ASSERT_LT(bucket, kBuckets);
     EXPECT_GE(value, bucket_from(bucket));
-    if (auto until = bucket_until(bucket)) EXPECT_LT(value, *until);
+    if (auto until = bucket_until(bucket)) {
+      EXPECT_LT(value, *until);
+    }
   }
 }
 
@@ -42,7 +44,7 @@ TEST(CodeTable, NumbersValuesInTheOrderInWhichTheyCome) {
     for (int i = 0; i < 50'000; ++i) {
       // Many that differ only in high bits, and many that come again.
       std::uint64_t value = random() % 20'000 << (i % 3 * 20);
-      auto [at, inserted] = expected.try_emplace(value, expected.size());
+      auto [at, inserted] = expected.try_emplace(value, static_cast<std::uint32_t>(expected.size()));
       bool is_new = false;
       ASSERT_EQ(table.code(value, is_new), at->second);
       ASSERT_EQ(is_new, inserted);
