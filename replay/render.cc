@@ -6,6 +6,7 @@
 
 #include "replay/escape.h"
 #include "replay/point.h"
+#include "replay/render_value.h"
 #include "replay/timestamp.h"
 
 namespace dse::replay {
@@ -13,6 +14,36 @@ namespace {
 
 constexpr std::string_view kHostField = "host.name";
 constexpr std::string_view kDim = "\x1b[2m", kCyan = "\x1b[36m", kReset = "\x1b[0m";
+
+// Whether JSON takes it as a number as it stands.
+bool is_json_integer(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos &&
+         (text == "0" || text[0] != '0');
+}
+
+// A span of time for people: three digits that matter.
+void append_duration(std::uint64_t ns, std::string& out) {
+  constexpr std::pair<std::uint64_t, std::string_view> kUnits[] = {
+      {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}};
+  for (auto [unit, name] : kUnits) {
+    if (ns < unit) continue;
+    // In integers, so that it reads the same on every machine.
+    std::uint64_t whole = ns / unit, thousandths = ns % unit * 1000 / unit;
+    if (whole >= 100)
+      fmt::format_to(std::back_inserter(out), "{} {}", whole, name);
+    else if (whole >= 10)
+      fmt::format_to(std::back_inserter(out), "{}.{} {}", whole, thousandths / 100, name);
+    else
+      fmt::format_to(std::back_inserter(out), "{}.{:02} {}", whole, thousandths / 10, name);
+    return;
+  }
+  fmt::format_to(std::back_inserter(out), "{} ns", ns);
+}
+
+}  // namespace
+
+// ---- values ------------------------------------------------------------------------------------
 
 const EventColumn* column_of(const EventBatch& events, const ShownField& shown) {
   // The session has made the columns that are shown, so this does not fail here; were it to, the
@@ -23,7 +54,6 @@ const EventColumn* column_of(const EventBatch& events, const ShownField& shown) 
 }
 
 void append_number(std::uint64_t value, std::string& out) {
-  // Columns are sign-extended: what has the top bit is negative.
   fmt::format_int text(static_cast<std::int64_t>(value));
   out.append(text.data(), text.size());
 }
@@ -33,27 +63,24 @@ void append_unsigned(std::uint64_t value, std::string& out) {
   out.append(text.data(), text.size());
 }
 
-// The strings of a list: each ends with a NUL; a last one may lack it when it was cut.
-template <typename Visit>
-void for_each_string(std::string_view list, Visit visit) {
-  while (!list.empty()) {
-    std::size_t end = list.find('\0');
-    visit(list.substr(0, end));
-    list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
-  }
-}
-
-// Whether JSON takes it as a number as it stands.
-bool is_json_integer(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos &&
-         (text == "0" || text[0] != '0');
-}
-
 void append_quoted(std::string_view text, std::string& out) {
   out += '"';
   append_json_string(text, out);
   out += '"';
+}
+
+void append_json_list(std::string_view list, FieldType type, std::string& out) {
+  char separator = '[';
+  for_each_string(list, [&](std::string_view value) {
+    out += separator;
+    // A capture may hold anything where numbers belong; what comes out is JSON all the same.
+    if (type == FieldType::numbers && is_json_integer(value))
+      out += value;
+    else
+      append_quoted(value, out);
+    separator = ',';
+  });
+  out += separator == '[' ? "[]" : "]";
 }
 
 void append_json_value(const EventBatch& events, const EventColumn& column, FieldType type,
@@ -74,39 +101,8 @@ void append_json_value(const EventBatch& events, const EventColumn& column, Fiel
       break;
     case FieldType::text: append_quoted(column.texts[slot], out); break;
     case FieldType::list:
-    case FieldType::numbers: {
-      char separator = '[';
-      for_each_string(column.texts[slot], [&](std::string_view value) {
-        out += separator;
-        // A capture may hold anything where numbers belong; what comes out is JSON all the same.
-        if (type == FieldType::numbers && is_json_integer(value))
-          out += value;
-        else
-          append_quoted(value, out);
-        separator = ',';
-      });
-      out += separator == '[' ? "[]" : "]";
-    }
+    case FieldType::numbers: append_json_list(column.texts[slot], type, out);
   }
-}
-
-// A span of time for people: three digits that matter.
-void append_duration(std::uint64_t ns, std::string& out) {
-  constexpr std::pair<std::uint64_t, std::string_view> kUnits[] = {
-      {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}};
-  for (auto [unit, name] : kUnits) {
-    if (ns < unit) continue;
-    // In integers, so that it reads the same on every machine.
-    std::uint64_t whole = ns / unit, thousandths = ns % unit * 1000 / unit;
-    if (whole >= 100)
-      fmt::format_to(std::back_inserter(out), "{} {}", whole, name);
-    else if (whole >= 10)
-      fmt::format_to(std::back_inserter(out), "{}.{} {}", whole, thousandths / 100, name);
-    else
-      fmt::format_to(std::back_inserter(out), "{}.{:02} {}", whole, thousandths / 10, name);
-    return;
-  }
-  fmt::format_to(std::back_inserter(out), "{} ns", ns);
 }
 
 void append_text_value(const EventBatch& events, const EventColumn& column, FieldType type,
@@ -132,7 +128,7 @@ void append_text_value(const EventBatch& events, const EventColumn& column, Fiel
   }
 }
 
-std::vector<std::string> split(const std::string& name) {
+std::vector<std::string> split_name(const std::string& name) {
   std::vector<std::string> parts;
   std::size_t begin = 0;
   while (true) {
@@ -143,7 +139,6 @@ std::vector<std::string> split(const std::string& name) {
   }
 }
 
-// A field by name, or an element; nothing when the point has no such.
 std::optional<ShownField> find_shown(const ObservationPoint& point, std::string_view name) {
   auto ref = parse_field_ref(name);
   int place = ref ? point.field(ref->name) : -1;
@@ -167,14 +162,12 @@ std::vector<ShownField> chosen_fields(const ObservationPoint& point,
   return chosen;
 }
 
-}  // namespace
-
 // ---- JSON ----------------------------------------------------------------------------------------
 
 JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std::string>* only) {
   for (ShownField& shown : chosen_fields(point, only)) {
     const bool merged_only = !only && point.fields()[shown.field].name == kHostField;
-    std::vector<std::string> names = split(point.fields()[shown.field].name);
+    std::vector<std::string> names = split_name(point.fields()[shown.field].name);
     std::string key;
     append_quoted(shown.index.empty() ? names.back() : names.back() + "[" + shown.index + "]", key);
     key += ':';

@@ -22,6 +22,8 @@ Command add_digest(CLI::App& app);
 Command add_diff(CLI::App& app);
 Command add_check(CLI::App& app);
 Command add_split(CLI::App& app);
+Command add_stats(CLI::App& app);
+Command add_export(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_info(CLI::App& app);
 Command add_profile(CLI::App& app);

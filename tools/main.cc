@@ -46,6 +46,8 @@ int run_command(int argc, char** argv) {
   add(add_diff);
   add(add_check);
   add(add_split);
+  add(add_stats);
+  add(add_export);
   add(add_explain);
   add(add_info);
   add(add_profile);

@@ -1,15 +1,15 @@
 #include "tools/printer.h"
 
 #include <algorithm>
-#include <limits>
-#include <sstream>
 
 #include <fmt/format.h>
 
 #include "replay/escape.h"
 #include "replay/points/points.h"
 #include "replay/timestamp.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
+#include "tools/field_list.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -18,41 +18,6 @@ namespace {
 constexpr std::size_t kBufferBytes = 256 * 1024;
 
 Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}; }
-
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& known) {
-  auto similar = replay::similar_names(name, known);
-  return similar.empty() ? "" : "; did you mean " + similar.front() + "?";
-}
-
-// The field that one of the points has; an error when none has.
-Result<const replay::Field*> find_field(const std::string& name, const replay::Session& session) {
-  std::vector<std::string> known;
-  for (const auto& point : session.points()) {
-    for (const replay::Field& field : point->fields()) {
-      if (field.name == name) return &field;
-      known.push_back(field.name);
-    }
-  }
-  if (const replay::Field* field = replay::find_builtin_field(name))
-    return usage(fmt::format("field {} belongs to {}, which --point leaves out", name,
-                             fmt::join(field->points, ", ")));
-  return usage("unknown field '" + name + "'" + did_you_mean(name, known));
-}
-
-// The fields and elements named by --fields.
-Result<std::vector<std::string>> parse_fields(const std::string& list,
-                                              const replay::Session& session) {
-  std::vector<std::string> fields;
-  std::stringstream stream(list);
-  for (std::string name; std::getline(stream, name, ',');) {
-    DSE_TRY_ASSIGN(replay::FieldRef ref, replay::parse_field_ref(name));
-    DSE_TRY_ASSIGN(const replay::Field* field, find_field(std::string(ref.name), session));
-    DSE_TRY(replay::check_index(ref, field->type));
-    if (std::find(fields.begin(), fields.end(), name) == fields.end()) fields.push_back(name);
-  }
-  if (fields.empty()) return usage("--fields needs at least one field");
-  return fields;
-}
 
 }  // namespace
 
@@ -99,7 +64,8 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
   session.show_dropped(options.mark);
   bool only = options.fields_given();
   if (only) {
-    DSE_TRY_ASSIGN(printer->fields_, parse_fields(options.fields, session));
+    DSE_TRY_ASSIGN(auto fields, parse_fields(options.fields, "--fields", session));
+    printer->fields_ = names_of(fields);
   }
   printer->json_ = options.output.empty() ? !stdout_is_terminal() : options.output == "json";
 
@@ -228,59 +194,6 @@ bool Printer::flush() {
   return !error_ && !reader_gone_;
 }
 
-namespace {
-
-// Of the kinds that the answer is made of.
-std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
-  std::vector<format::Loss> out;
-  for (const format::Loss& loss : losses)
-    if (loss.count &&
-        (loss.kind == 0 || loss.kind >= format::kMaxKinds || (kinds & format::kind_bit(loss.kind))))
-      out.push_back(loss);
-  return out;
-}
-
-}  // namespace
-
-bool Printer::report_completeness(const std::vector<format::Loss>& losses) const {
-  constexpr std::size_t kShown = 10;
-  std::string self;
-  if (std::uint64_t hidden = session_->hidden_self())
-    self = fmt::format("{} event{} of the recorder's own left out (--self)", human_count(hidden),
-                       hidden == 1 ? "" : "s");
-  if (!session_->unrecorded().empty())
-    say(fmt::format("incomplete: recorded without {}", fmt::join(session_->unrecorded(), ", ")));
-  else if (losses.empty()) {
-    // What could not be read is no less missing; the notes have told of it.
-    if (options_.quiet || !session_->source().notes().empty()) return true;
-    bool limited = stopped_ || (options_.limit && printed_ >= options_.limit);
-    say(fmt::format("complete{}: nothing of it was lost{}{}", limited ? " as far as it goes" : "",
-                    self.empty() ? "" : "; ", self));
-    return true;
-  }
-  if (losses.empty()) return true;  // no loss
-  say("incomplete: of the records that it is made of, the recorder lost " +
-      human_count(total(losses)) + ":");
-  for (const std::string& line : describe_losses(losses)) say("  " + line);
-  const auto& gaps = session_->gaps();
-  for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));
-  if (gaps.size() > kShown)
-    say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
-  if (!self.empty() && !options_.quiet) say(self);
-  return false;
-}
-
-// Within a window only what was lost there counts, as far as it is known where.
-std::vector<format::Loss> Printer::losses_that_matter() const {
-  auto losses = relevant(session_->source().losses(), session_->kinds());
-  if (!options_.window.given()) return losses;
-  std::map<format::Kind, std::uint64_t> placed;
-  for (const replay::PlacedGap& gap : session_->gaps()) placed[gap.kind] += gap.lost;
-  std::erase_if(losses, [](const format::Loss& loss) { return loss.cause == "ring full"; });
-  for (auto [kind, count] : placed) losses.push_back({kind, "ring full", count});
-  return losses;
-}
-
 bool Printer::tell_notes() {
   const auto& notes = session_->source().notes();
   std::vector<format::Note> fresh(notes.begin() + static_cast<std::ptrdiff_t>(told_notes_),
@@ -292,13 +205,15 @@ bool Printer::tell_notes() {
 
 int Printer::finish() {
   if (hold_) show_held();
-  auto losses = losses_that_matter();
+  auto losses = losses_that_matter(*session_, options_.window.given());
   print_summary(losses);
   flush();
   if (error_) return fail(*error_);
   int code = tell_notes() ? kOk : kDamaged;
   // A reader that has gone does not care.
-  bool complete = reader_gone_ || report_completeness(losses);
+  if (reader_gone_) return code;
+  bool limited = stopped_ || (options_.limit && printed_ >= options_.limit);
+  bool complete = report_completeness(*session_, losses, {options_.quiet, limited});
   return code == kOk && !complete && options_.fail_on_loss ? kLoss : code;
 }
 

@@ -86,8 +86,6 @@ class Printer {
   void keep(const replay::Event& event);
   bool go_on();
   void print_summary(const std::vector<format::Loss>& losses);
-  std::vector<format::Loss> losses_that_matter() const;
-  bool report_completeness(const std::vector<format::Loss>& losses) const;
 
   EventOptions options_;
   replay::Session* session_ = nullptr;

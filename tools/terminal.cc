@@ -1,6 +1,7 @@
 #include "tools/terminal.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,12 @@ bool status_shown = false;
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
 bool use_colour() { return stdout_is_terminal() && std::getenv("NO_COLOR") == nullptr; }
+
+unsigned terminal_width() {
+  winsize size{};
+  bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0;
+  return known ? size.ws_col : 80;
+}
 
 void write_stderr(std::string_view text) {
   // Where even that fails there is no one left to tell.

@@ -17,6 +17,8 @@ bool stdout_is_terminal();
 bool stderr_is_terminal();
 // Colour on standard output: a terminal, and no NO_COLOR in the environment.
 bool use_colour();
+// Of the terminal on standard output, in characters.
+unsigned terminal_width();
 
 // As it is, and whatever becomes of it: a broken standard error ends nothing.
 void write_stderr(std::string_view text);

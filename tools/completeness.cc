@@ -1,0 +1,70 @@
+#include "tools/completeness.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "tools/exit_code.h"
+#include "tools/terminal.h"
+
+namespace dse::tools {
+namespace {
+
+// Of the kinds that the answer is made of.
+std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, format::KindSet kinds) {
+  std::vector<format::Loss> out;
+  for (const format::Loss& loss : losses)
+    if (loss.count &&
+        (loss.kind == 0 || loss.kind >= format::kMaxKinds || (kinds & format::kind_bit(loss.kind))))
+      out.push_back(loss);
+  return out;
+}
+
+}  // namespace
+
+std::vector<format::Loss> losses_that_matter(replay::Session& session, bool windowed) {
+  auto losses = relevant(session.source().losses(), session.kinds());
+  if (!windowed) return losses;
+  std::map<format::Kind, std::uint64_t> placed;
+  for (const replay::PlacedGap& gap : session.gaps()) placed[gap.kind] += gap.lost;
+  std::erase_if(losses, [](const format::Loss& loss) { return loss.cause == "ring full"; });
+  for (auto [kind, count] : placed) losses.push_back({kind, "ring full", count});
+  return losses;
+}
+
+bool report_completeness(replay::Session& session, const std::vector<format::Loss>& losses,
+                         CompletenessStyle style) {
+  constexpr std::size_t kShown = 10;
+  std::string self;
+  if (std::uint64_t hidden = session.hidden_self())
+    self = fmt::format("{} event{} of the recorder's own left out (--self)", human_count(hidden),
+                       hidden == 1 ? "" : "s");
+  if (!session.unrecorded().empty())
+    say(fmt::format("incomplete: recorded without {}", fmt::join(session.unrecorded(), ", ")));
+  else if (losses.empty()) {
+    // What could not be read is no less missing; the notes have told of it.
+    if (style.quiet || !session.source().notes().empty()) return true;
+    say(fmt::format("complete{}: nothing of it was lost{}{}",
+                    style.limited ? " as far as it goes" : "", self.empty() ? "" : "; ", self));
+    return true;
+  }
+  if (losses.empty()) return true;  // no loss
+  say("incomplete: of the records that it is made of, the recorder lost " +
+      human_count(total(losses)) + ":");
+  for (const std::string& line : describe_losses(losses)) say("  " + line);
+  const auto& gaps = session.gaps();
+  for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));
+  if (gaps.size() > kShown)
+    say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
+  if (!self.empty() && !style.quiet) say(self);
+  return false;
+}
+
+int report_end(replay::Session& session, const std::vector<format::Loss>& losses,
+               CompletenessStyle style, bool fail_on_loss) {
+  int code = report_notes(session.source().notes());
+  bool complete = report_completeness(session, losses, style);
+  return code == kOk && !complete && fail_on_loss ? kLoss : code;
+}
+
+}  // namespace dse::tools
