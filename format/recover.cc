@@ -72,7 +72,7 @@ Status Recovery::finish() {
   if (open_) {
     if (!original_.complete) {
       open_->records.reset();
-      original_.damaged_uncounted = true;
+      lose_uncounted();
     } else {
       open_->lost = false;
     }
@@ -138,7 +138,7 @@ void Recovery::lose_block(const EntryHeader& header, std::uint64_t offset, const
 void Recovery::lose_open(const EntryHeader& next) {
   if (!open_ || !original_.any || original_.complete || original_.capture == next.capture) return;
   open_->records.reset();
-  original_.damaged_uncounted = true;
+  lose_uncounted();
   report(*std::exchange(open_, {}));
 }
 

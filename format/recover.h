@@ -114,6 +114,7 @@ class Recovery final : private InputVisitor {
   Status end_segment(std::optional<EndInfo> end, bool growing);
   EndInfo made_end(bool growing) const;
   void add_damage(EndInfo& end) const;
+  void lose_uncounted();
 
   std::function<void(const LostPart&)> report_;
   WriterOptions writer_;

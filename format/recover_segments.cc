@@ -11,6 +11,7 @@ namespace dse::format {
 namespace {
 
 constexpr const char* kDamaged = "damaged";
+constexpr const char* kUncounted = "damaged, and nobody can tell how many";
 constexpr const char* kGaps = "gaps in what was recorded";
 
 void add(std::vector<Loss>& losses, Kind kind, const char* cause, std::uint64_t count) {
@@ -160,7 +161,14 @@ EndInfo Recovery::made_end(bool growing) const {
 void Recovery::add_damage(EndInfo& end) const {
   subtract(end.losses, original_.told);
   if (original_.damaged) add(end.losses, 0, kDamaged, original_.damaged);
-  if (original_.damaged_uncounted) add(end.losses, 0, "damaged, and nobody can tell how many", 1);
+  if (original_.damaged_uncounted) add(end.losses, 0, kUncounted, 1);
+}
+
+// Also in the end of what is written already, where nothing follows.
+void Recovery::lose_uncounted() {
+  original_.damaged_uncounted = true;
+  EndInfo* end = pending_ || begun_ ? nullptr : out_->waiting_end();
+  if (end) end->losses.push_back({0, kUncounted, 1});
 }
 
 // The segment at hand, if it has no records, so that it is not lost.
