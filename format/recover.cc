@@ -78,6 +78,7 @@ Status Recovery::finish() {
     }
     report(*std::exchange(open_, {}));
   }
+  if (end_missing_) lose_uncounted();
   DSE_TRY(write_empty());
   DSE_TRY(out_->finish());
   if (!any_written_)
@@ -136,7 +137,14 @@ void Recovery::lose_block(const EntryHeader& header, std::uint64_t offset, const
 
 // Another capture comes: nobody can tell what the damage before it cost.
 void Recovery::lose_open(const EntryHeader& next) {
-  if (!open_ || !original_.any || original_.complete || original_.capture == next.capture) return;
+  if (original_.capture == next.capture) {
+    end_missing_ = false;  // numbers tell what is missing
+    return;
+  }
+  if (!open_ || !original_.any || original_.complete) {
+    if (end_missing_) lose_uncounted();
+    return;
+  }
   open_->records.reset();
   lose_uncounted();
   report(*std::exchange(open_, {}));

@@ -135,6 +135,7 @@ class Recovery final : private InputVisitor {
   std::uint64_t last_position_ = 0;   // of the last entry, in its segment
   std::uint64_t last_offset_ = 0;     // in its input
   std::optional<EndInfo> empty_end_;  // of pending_, which had no records
+  bool end_missing_ = false;          // the last segment has none: more may have followed
   std::optional<LostPart> open_;      // damage; what follows tells what it cost
 };
 

@@ -166,6 +166,8 @@ void Recovery::add_damage(EndInfo& end) const {
 
 // Also in the end of what is written already, where nothing follows.
 void Recovery::lose_uncounted() {
+  account_.lost_any = account_.lost_uncounted = true;
+  end_missing_ = false;
   original_.damaged_uncounted = true;
   EndInfo* end = pending_ || begun_ ? nullptr : out_->waiting_end();
   if (end) end->losses.push_back({0, kUncounted, 1});
@@ -186,6 +188,7 @@ Status Recovery::end_segment(std::optional<EndInfo> end, bool growing) {
     if (!growing)
       report(part(last_offset_, "the end of the segment is missing: why it ended, and its losses"));
     end = made_end(growing);
+    end_missing_ = !growing;
   }
   if (pending_) {  // it is written when it is known what follows
     empty_end_ = std::move(end);
