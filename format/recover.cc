@@ -72,12 +72,13 @@ Status Recovery::finish() {
   if (open_) {
     if (!original_.complete) {
       open_->records.reset();
-      original_.damaged_uncounted = true;
+      lose_uncounted();
     } else {
       open_->lost = false;
     }
     report(*std::exchange(open_, {}));
   }
+  if (end_missing_) lose_uncounted();
   DSE_TRY(write_empty());
   DSE_TRY(out_->finish());
   if (!any_written_)
@@ -136,9 +137,16 @@ void Recovery::lose_block(const EntryHeader& header, std::uint64_t offset, const
 
 // Another capture comes: nobody can tell what the damage before it cost.
 void Recovery::lose_open(const EntryHeader& next) {
-  if (!open_ || !original_.any || original_.complete || original_.capture == next.capture) return;
+  if (original_.capture == next.capture) {
+    end_missing_ = false;  // numbers tell what is missing
+    return;
+  }
+  if (!open_ || !original_.any || original_.complete) {
+    if (end_missing_) lose_uncounted();
+    return;
+  }
   open_->records.reset();
-  original_.damaged_uncounted = true;
+  lose_uncounted();
   report(*std::exchange(open_, {}));
 }
 

@@ -111,6 +111,7 @@ class Recovery final : private InputVisitor {
   Status end_segment(std::optional<EndInfo> end, bool growing);
   EndInfo made_end(bool growing) const;
   void add_damage(EndInfo& end) const;
+  void lose_uncounted();
 
   std::function<void(const LostPart&)> report_;
   WriterOptions writer_;
@@ -131,6 +132,7 @@ class Recovery final : private InputVisitor {
   std::uint64_t last_position_ = 0;   // of the last entry, in its segment
   std::uint64_t last_offset_ = 0;     // in its input
   std::optional<EndInfo> empty_end_;  // of pending_, which had no records
+  bool end_missing_ = false;          // the last segment has none: more may have followed
   std::optional<LostPart> open_;      // damage; what follows tells what it cost
 };
 

@@ -11,6 +11,7 @@ namespace dse::format {
 namespace {
 
 constexpr const char* kDamaged = "damaged";
+constexpr const char* kUncounted = "damaged, and nobody can tell how many";
 constexpr const char* kGaps = "gaps in what was recorded";
 
 void add(std::vector<Loss>& losses, Kind kind, const char* cause, std::uint64_t count) {
@@ -160,7 +161,16 @@ EndInfo Recovery::made_end(bool growing) const {
 void Recovery::add_damage(EndInfo& end) const {
   subtract(end.losses, original_.told);
   if (original_.damaged) add(end.losses, 0, kDamaged, original_.damaged);
-  if (original_.damaged_uncounted) add(end.losses, 0, "damaged, and nobody can tell how many", 1);
+  if (original_.damaged_uncounted) add(end.losses, 0, kUncounted, 1);
+}
+
+// Also in the end of what is written already, where nothing follows.
+void Recovery::lose_uncounted() {
+  account_.lost_any = account_.lost_uncounted = true;
+  end_missing_ = false;
+  original_.damaged_uncounted = true;
+  EndInfo* end = pending_ || begun_ ? nullptr : out_->waiting_end();
+  if (end) end->losses.push_back({0, kUncounted, 1});
 }
 
 // The segment at hand, if it has no records, so that it is not lost.
@@ -178,6 +188,7 @@ Status Recovery::end_segment(std::optional<EndInfo> end, bool growing) {
     if (!growing)
       report(part(last_offset_, "the end of the segment is missing: why it ended, and its losses"));
     end = made_end(growing);
+    end_missing_ = !growing;
   }
   if (pending_) {  // it is written when it is known what follows
     empty_end_ = std::move(end);

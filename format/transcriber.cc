@@ -168,11 +168,15 @@ Status Transcriber::append(const Batch& batch, Rows& rows, StreamTable& streams,
       dse_header header;
       std::memcpy(&header, record.data(), sizeof(header));
       StreamTable::State& state = streams.at(header.kind, header.cpu);
-      if (state.batch == 0 && (adopts_ || is_snapshot))
+      const bool unseen = state.batch == 0;
+      if (unseen && (adopts_ || is_snapshot))
         state.next = positions.first_seq(header.kind, header.cpu);
-      // A loss that was there before is between the same two times as before.
+      // A loss that was there before is between the same two times as before, also where the record
+      // before it was never here.
       const Gap* gap = positions.next_row(header.kind);
-      if (gap && header.seq - static_cast<std::uint64_t>(gap->lost) == state.next)
+      const bool placed_elsewhere = unseen || batch.filtered() || batch.slice() != 0;
+      if (gap && placed_elsewhere &&
+          header.seq - static_cast<std::uint64_t>(gap->lost) == state.next)
         state.last_time = gap->since_time;
       rows.append(record, streams);
     }

@@ -36,6 +36,8 @@ class Transcriber {
   Status block(const Batch& batch);
   // The segment at hand is over; it is written so when it is known whether another one follows.
   Status end_segment(EndInfo info);
+  // The end that is not written yet; null: there is none.
+  EndInfo* waiting_end() { return ended_ ? &*ended_ : nullptr; }
   // Ends the last segment.
   Status finish();
 
