@@ -165,7 +165,7 @@ class Session {
   // The headers of the capture's blocks tell the numbers of its events: not where they are those of
   // another capture.
   bool tells_numbers_ = true;
-  format::KindSet unskipped_ = 0;    // kinds whose blocks are read whatever their time
+  format::KindSet unskipped_ = 0;  // kinds whose blocks are read whatever their time
   std::optional<format::Batch> batch_;
   std::vector<Judged> judged_;
   std::vector<Cursor> cursors_;

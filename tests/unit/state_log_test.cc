@@ -72,7 +72,8 @@ TEST(StateLogTest, keeps_who_a_process_descends_from) {
   log.add(fork_record(shell, middle));
   log.add(exec_record(middle, "/usr/bin/daemon", {"daemon", "-d"}));
   log.add(fork_record(middle, daemon));
-  log.add(exit_record(middle));  // what the daemon executes it has from there, and now another parent
+  log.add(
+      exit_record(middle));  // what the daemon executes it has from there, and now another parent
   EXPECT_EQ(log.left(), (Numbers{0, 1, 2, 3, 4}));
 }
 
@@ -142,8 +143,8 @@ TEST(StateLogTest, is_of_the_size_of_what_lives) {
   for (std::uint64_t i = 0; i < 20'000; ++i) {
     const dse_task& parent = i % 2 ? init : shell;
     // Process ids are used again.
-    dse_task child = started(static_cast<std::uint32_t>(100 + i % 500), 5'000'000'000 + i,
-                             "worker", parent.pid);
+    dse_task child = started(static_cast<std::uint32_t>(100 + i % 500), 5'000'000'000 + i, "worker",
+                             parent.pid);
     child.cgroup_id = parent.cgroup_id;
     child.ns_pid = parent.ns_pid;
     child.vpid = parent.pid == 11 ? 5 : child.pid;
