@@ -169,8 +169,7 @@ format::SegmentInfo CaptureFilter::header() const {
   // What was asked for may name what must not be there; only the table of containers is needed.
   std::erase_if(info.options, [&](const auto& option) {
     return option.first == kFilteredOption || option.first == "filter" ||
-           option.first == "window" ||
-           (options_.close && option.first != kContainerTableOption);
+           option.first == "window" || (options_.close && option.first != kContainerTableOption);
   });
   info.options.insert(info.options.end(), options_.described.begin(), options_.described.end());
   info.options.emplace_back(kFilteredOption, names);
@@ -266,8 +265,7 @@ void CaptureFilter::follow_streams(const format::Batch& batch) {
 }
 
 // The place of the first record of the batch that the cut is about; their number if there is none.
-Result<std::uint32_t> CaptureFilter::first_of_cut(const Session& session,
-                                                  const KeptEvents& shown) {
+Result<std::uint32_t> CaptureFilter::first_of_cut(const Session& session, const KeptEvents& shown) {
   const format::Batch& batch = session.batch();
   std::uint32_t first = shown.first().value_or(batch.count());
   DSE_TRY_ASSIGN(auto witnesses, session.witnesses());

@@ -31,9 +31,9 @@
 #include "format/redact.h"
 #include "format/rewrite.h"
 #include "replay/closure.h"
+#include "replay/kept_events.h"
 #include "replay/record_writer.h"
 #include "replay/session.h"
-#include "replay/kept_events.h"
 #include "replay/state_log.h"
 
 namespace dse::replay {
@@ -89,8 +89,7 @@ class CaptureFilter {
   Status take(const Session& session);
   Status take_snapshot(const format::Batch& batch, KeptEvents shown);
   Status take_records(const Session& session, KeptEvents shown);
-  static Result<std::uint32_t> first_of_cut(const Session& session,
-                                            const KeptEvents& shown);
+  static Result<std::uint32_t> first_of_cut(const Session& session, const KeptEvents& shown);
   Status remember(std::span<const std::byte> record, std::uint64_t number);
   Status begin_capture(const Session& session);
   Status begin_segment();

@@ -192,8 +192,8 @@ Status CaptureSplit::end_part(bool of_capture) {
     std::uint64_t told = 0;
     for (const format::Loss& loss : ended_.losses) told += loss.count;
     if (told > placed_lost_)
-      end.losses.push_back({0, "of the whole capture, at places that are not known",
-                            told - placed_lost_});
+      end.losses.push_back(
+          {0, "of the whole capture, at places that are not known", told - placed_lost_});
   }
   end.reason = "split";
   end.last = true;

@@ -27,9 +27,10 @@ namespace dse::replay {
 // What a part may hold; one of them is set. A part has at least one record, and events of one record stay
 // together, so a part may pass its limit.
 struct PartLimit {
-  std::uint64_t bytes = 0;    // a part ends with the block with which its file reaches this size
-  std::uint64_t time_ns = 0;  // with the last record before one that comes this much after the first one
-  std::uint64_t events = 0;   // with the last record with which it has not more events
+  std::uint64_t bytes = 0;  // a part ends with the block with which its file reaches this size
+  std::uint64_t time_ns =
+      0;  // with the last record before one that comes this much after the first one
+  std::uint64_t events = 0;  // with the last record with which it has not more events
 };
 
 struct PartAccount {
@@ -37,7 +38,7 @@ struct PartAccount {
   std::uint64_t records = 0;
   std::uint64_t state = 0;  // records that only keep state, besides
   std::uint64_t events = 0;
-  std::uint64_t first = 0, last = 0;        // numbers of the records
+  std::uint64_t first = 0, last = 0;         // numbers of the records
   std::uint64_t since_ns = 0, until_ns = 0;  // real times of the first and the last one
   std::uint64_t bytes = 0;
 };
@@ -96,7 +97,7 @@ class CaptureSplit {
   StateLog before_;
   format::StreamTable streams_;
   std::set<std::pair<format::Kind, std::uint16_t>> streams_met_;
-  std::uint64_t next_ = 0;        // number of its next record
+  std::uint64_t next_ = 0;         // number of its next record
   std::uint64_t placed_lost_ = 0;  // by the gaps of the parts so far
   // The part at hand.
   std::unique_ptr<format::CaptureWriter> out_;

@@ -48,8 +48,8 @@ class SignalTrace {
 
   StateTrace& trace_;
   PendingSignals pending_;
-  std::unordered_map<std::uint64_t, Queues> queues_;                 // by target
-  std::unordered_map<std::uint32_t, StateTrace::Origin> last_;       // by process
+  std::unordered_map<std::uint64_t, Queues> queues_;            // by target
+  std::unordered_map<std::uint32_t, StateTrace::Origin> last_;  // by process
 };
 
 }  // namespace dse::replay

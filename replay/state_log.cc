@@ -149,7 +149,8 @@ std::vector<std::uint32_t> StateLog::trace_points(StateTrace& trace) const {
   }
   if (clock) roots.push_back(last_clock);
   exits.add_roots(roots);
-  signals.for_each_origin([&](const StateTrace::Origin& origin) { roots.push_back(origin.record); });
+  signals.for_each_origin(
+      [&](const StateTrace::Origin& origin) { roots.push_back(origin.record); });
   return roots;
 }
 
@@ -162,9 +163,8 @@ Status StateLog::condense() {
   state.reset(info_);
   DSE_TRY(replay(state, trace));
   std::vector<std::uint32_t> roots = trace_points(trace);
-  state.for_each_origin(entries_.back().number, [&](const StateTrace::Origin& origin) {
-    roots.push_back(origin.record);
-  });
+  state.for_each_origin(entries_.back().number,
+                        [&](const StateTrace::Origin& origin) { roots.push_back(origin.record); });
   const std::vector<bool> kept = trace.closure(static_cast<std::uint32_t>(entries_.size()), roots);
 
   std::size_t count = 0, snapshot = 0, from = 0, to = 0;

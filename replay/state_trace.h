@@ -50,8 +50,8 @@ class StateTrace {
   std::uint32_t base_ = 0;
   std::uint32_t record_ = 0;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> depends_;  // record, and one that it needs
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> lives_;    // record, and a life it is part of
-  std::vector<std::uint32_t> ender_;                              // by life: the record that ends it
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> lives_;  // record, and a life it is part of
+  std::vector<std::uint32_t> ender_;                            // by life: the record that ends it
 };
 
 // A map that tells of what is done with it. Keys and values are those of `Map`.

@@ -85,7 +85,7 @@ class Checker {
         query_.profile.filters.push_back(std::move(rule));
       }
     query_.paths = {path_of(case_.capture)};
-    query_.window = {case_.since, case_.until};
+    query_.window = {case_.since, case_.until, {}};
     query_.self = case_.self;
     query_.fields = case_.fields;
     std::error_code error;

@@ -58,8 +58,7 @@ Status make_directory(const std::string& path) {
     // As of captures: arguments of commands may hold secrets.
     fs::permissions(path, fs::perms::owner_all, error);
   }
-  if (error)
-    return Error(ErrorCode::io, "cannot use directory " + path + ": " + error.message());
+  if (error) return Error(ErrorCode::io, "cannot use directory " + path + ": " + error.message());
   return {};
 }
 
@@ -68,8 +67,8 @@ std::string line_of(const replay::PartAccount& part) {
   if (part.records == 0) return fmt::format("{}  no records\n", name);
   return fmt::format("{}  {}  {} records, {} events, {} of state  {}..{}  {} .. {}\n", name,
                      human_bytes(part.bytes), human_count(part.records), human_count(part.events),
-                     human_count(part.state), part.first, part.last,
-                     replay::rfc3339(part.since_ns), replay::rfc3339(part.until_ns));
+                     human_count(part.state), part.first, part.last, replay::rfc3339(part.since_ns),
+                     replay::rfc3339(part.until_ns));
 }
 
 // The part that was being written is none.
@@ -143,7 +142,8 @@ Command add_split(CLI::App& app) {
   command->footer(
       "Each part is a capture by itself: it has the state from before that it needs, hidden. The\n"
       "events have the numbers of the whole; those of one record stay in one part. Replaying the\n"
-      "parts one after the other gives the events of the whole: dse replay DIR, too. To filter, use\n"
+      "parts one after the other gives the events of the whole: dse replay DIR, too. To filter, "
+      "use\n"
       "dse filter first.\n\n"
       "Examples:\n"
       "  dse split day -w parts --size 100MiB\n"

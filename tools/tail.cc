@@ -105,9 +105,8 @@ Command add_tail(CLI::App& app) {
                     "look for changes every 20 ms instead of being told by the kernel");
   options->events.add_to(*command, "--limit");
   command->footer(
-      "Ends with the recorder: 0; 4 when it died. Ctrl-C ends it before. Any number may follow "
-      "the\n"
-      "same capture; the right to read it is all that it takes.\n"
+      "Ends with the recorder: 0; 4 when it died. Ctrl-C ends it before. Any number may follow the\n"
+      "same capture; the right to read it is all that it takes.\n\n"
       "Examples:\n"
       "  dse tail /var/lib/dse                            the last 10 events, then as they come\n"
       "  dse tail c.dse -n 0 --point SignalDelivered      who kills whom, from now on\n"

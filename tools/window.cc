@@ -55,7 +55,8 @@ Result<std::pair<Number, Number>> parse_numbers(const std::string& text) {
     if (failed == std::errc::result_out_of_range)
       return wrong("no event has a number that high; use one of evt.num");
     if (failed != std::errc() || at != end)
-      return wrong("no range of numbers; use A..B, A.., ..B or A, with numbers as evt.num has them");
+      return wrong(
+          "no range of numbers; use A..B, A.., ..B or A, with numbers as evt.num has them");
     if (number == 0) return wrong("numbers begin with 1; ..B also has what existed before");
     bounds[i] = number;
   }
@@ -132,8 +133,9 @@ void WindowFlags::add_to(CLI::App& app) {
   app.add_option("-S,--since", since,
                  "events from this time on: RFC 3339, +5s after the start, -10min before the end");
   app.add_option("-U,--until", until, "events up to this time");
-  app.add_option("--num", numbers,
-                 "events with these numbers (evt.num): A..B, A.., ..B (also what existed before), or A");
+  app.add_option(
+      "--num", numbers,
+      "events with these numbers (evt.num): A..B, A.., ..B (also what existed before), or A");
 }
 
 std::string WindowFlags::text() const {

@@ -157,8 +157,8 @@ TEST_F(Cuts, show_the_same_range_of_time) {
     std::vector<std::uint64_t> times;
     for_each_event(capture, [&](const Event& event) {
       const auto& batch = event.batch();
-      times.push_back(batch.state().real_time(event.number("evt.time").value_or(0),
-                                              batch.number(event.row())));
+      times.push_back(
+          batch.state().real_time(event.number("evt.time").value_or(0), batch.number(event.row())));
     });
     if (times.empty()) continue;
     std::mt19937_64 random(first_seed());

