@@ -286,7 +286,8 @@ Result<format::Snapshot> CaptureMerge::snapshot_of(Input& input, const format::B
   format::Snapshot snapshot;
   snapshot.rows.marks.emplace();
   snapshot.rows.marks->filtered = batch.filtered();
-  snapshot.span = {batch.snapshot()->begin_time, batch.snapshot()->end_time, {}, {}};
+  const format::SnapshotInfo& from = *batch.snapshot();
+  snapshot.span = {from.begin_time, from.end_time, from.begin_streams, from.end_streams};
   format::StreamTable streams;
   for (const format::StreamPosition& stream : batch.streams())
     if (stream.kind < format::kMaxKinds) streams.at(stream.kind, stream.cpu).next = stream.seq;
