@@ -84,7 +84,10 @@ class Merge(live.Case):
 
     def test_a_clock_that_is_wrong_shows(self):
         web1, web2 = self.record_two()
-        events = self.events(self.merge(web2, web1), "-s", "sig.name exists")
+        merged = self.merge(web2, web1)
+        self.assertEqual(live.dse("verify", merged).code, live.OK)
+        self.assertEqual(live.dse("digest", merged).out, live.dse("digest", web1, web2).out)
+        events = self.events(merged, "-s", "sig.name exists")
         hosts = [field(event, "host.name") for event in events]
         # The storm of web2 seems to come after all that web1 has.
         self.assertEqual(hosts[0], "web1")
