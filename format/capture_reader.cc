@@ -291,6 +291,13 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
     }
   if (!is_wanted(header, *lane)) return std::optional<Step>();
   DSE_TRY_ASSIGN(Batch batch, open_batch(header, std::move(entry.body), &counters_));
+  if (batch.slice() != 0) {
+    // Who puts events in order has a whole slice in memory.
+    if (std::exchange(slice_, batch.slice()) != batch.slice()) slice_bytes_ = 0;
+    slice_bytes_ += header.raw_bytes();
+    if (slice_bytes_ > kMaxMessageBytes)
+      return Error(ErrorCode::damaged, "a slice of more bytes than there can be");
+  }
   return std::optional<Step>(Step{Step::What::batch, std::move(batch), lane->number});
 }
 

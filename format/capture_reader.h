@@ -101,6 +101,9 @@ class CaptureReader final : public Source {
   KindSet unknown_kinds_ = 0;  // that a note has been made of
   SegmentInfo info_;
   std::vector<Lane> lanes_;
+  // Of a merged capture: the slice at hand, and how much its messages are.
+  std::uint64_t slice_ = 0;
+  std::uint64_t slice_bytes_ = 0;
   std::uint32_t next_lane_ = 0;
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;  // of captures that are over

@@ -36,6 +36,7 @@ struct SegmentFacts {
   std::uint64_t bytes = 0;
   bool sealed = false;
   std::string reason;
+  std::uint64_t offset() const { return info.real_time - info.boot_time; }
 };
 
 // What the headers of a capture's entries say.
@@ -43,8 +44,10 @@ class Facts final : public format::CaptureReader::Observer {
  public:
   void segment(const std::string& path, const format::SegmentInfo& info) override {
     if (segments.empty() || segments.back().info.capture_id != info.capture_id) on_recording(info);
+    at_[format::short_id(info.capture_id)] = segments.size();
+    at_hand_ = segments.size();
     segments.push_back({path, info, 0, 0, 0, false, {}});
-    offset = info.real_time - info.boot_time;
+    offset = segments.back().offset();
     if (start_ns == 0) start_ns = info.boot_of_start + offset;
   }
   void entry(const format::EntryHeader& header) override {
@@ -55,7 +58,10 @@ class Facts final : public format::CaptureReader::Observer {
       pending_bytes_ = size;  // its segment() comes next
       return;
     }
-    SegmentFacts& segment = segments.back();
+    // In a merged capture, entries of several segments follow one another.
+    if (auto found = at_.find(header.capture); found != at_.end()) at_hand_ = found->second;
+    SegmentFacts& segment = segments[at_hand_];
+    offset = segment.offset();
     segment.bytes += size + std::exchange(pending_bytes_, 0);
     if (header.type != format::EntryType::block) return;
     ++blocks;
@@ -69,8 +75,8 @@ class Facts final : public format::CaptureReader::Observer {
   }
   void end(const format::EndInfo& info) override {
     if (segments.empty()) return;
-    segments.back().sealed = true;
-    segments.back().reason = info.reason;
+    segments[at_hand_].sealed = true;
+    segments[at_hand_].reason = info.reason;
   }
 
   std::function<void(const format::SegmentInfo&)> on_recording;  // the first segment of one
@@ -78,9 +84,13 @@ class Facts final : public format::CaptureReader::Observer {
   std::map<format::Kind, std::uint64_t> kinds;
   std::uint64_t blocks = 0, records = 0, bytes = 0, raw_bytes = 0;
   std::uint64_t start_ns = 0, first_ns = ~std::uint64_t{0}, last_ns = 0;  // real time
-  std::uint64_t offset = 0;                                               // real - boot
+  // Real less boot time, of the last entry.
+  std::uint64_t offset = 0;
+  bool merged() const { return !segments.empty() && format::is_merged(segments.front().info); }
 
  private:
+  std::map<std::uint64_t, std::size_t> at_;  // by short id of the capture: its last segment
+  std::size_t at_hand_ = 0;                  // the segment of the last entry
   std::uint64_t pending_bytes_ = 0;
 };
 
@@ -101,6 +111,8 @@ class InfoPrinter {
   std::string json() const;
 
  private:
+  void append_records(std::string& out) const;
+
   const Facts& facts_;
   const format::CaptureReader& reader_;
   const std::vector<replay::PlacedGap>& gaps_;
@@ -114,6 +126,16 @@ std::string InfoPrinter::text() const {
     fmt::format_to(to, "{:<13} {}\n", label, value);
   };
   const format::SegmentInfo& info = facts_.segments.front().info;
+  if (facts_.merged()) {
+    for (const SegmentFacts& segment : facts_.segments)
+      line("merged", safe(fmt::format("{}, kernel {} {}, boot id {}, dse {}",
+                                      segment.info.host_name, segment.info.kernel_release,
+                                      segment.info.machine, segment.info.boot_id,
+                                      segment.info.recorder_version)));
+    line("started", replay::rfc3339(facts_.start_ns));
+    append_records(out);
+    return out;
+  }
   line("host", safe(info.host_name));
   line("kernel",
        safe(fmt::format("{} {} ({} CPUs)", info.kernel_release, info.machine, info.cpus)));
@@ -129,6 +151,16 @@ std::string InfoPrinter::text() const {
       options += (options.empty() ? "" : " ") + name + "=" + value;
   line("options", safe(options));
   line("started", replay::rfc3339(facts_.start_ns));
+  append_records(out);
+  return out;
+}
+
+// What is in it, whoever recorded it.
+void InfoPrinter::append_records(std::string& out) const {
+  auto to = std::back_inserter(out);
+  auto line = [&](const char* label, const std::string& value) {
+    fmt::format_to(to, "{:<13} {}\n", label, value);
+  };
   if (facts_.records)
     line("records", fmt::format("{} from {} to {}", human_count(facts_.records),
                                 replay::rfc3339(facts_.first_ns), replay::rfc3339(facts_.last_ns)));
@@ -161,7 +193,6 @@ std::string InfoPrinter::text() const {
     fmt::format_to(to, "  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
                    human_count(segment.records), segment.blocks, human_bytes(segment.bytes),
                    segment.sealed ? "sealed: " + safe(segment.reason) : "not sealed");
-  return out;
 }
 
 std::string InfoPrinter::json() const {
@@ -182,6 +213,17 @@ std::string InfoPrinter::json() const {
   };
   const format::SegmentInfo& info = facts_.segments.front().info;
   w.StartObject();
+  if (facts_.merged()) {
+    w.Key("hosts");
+    w.StartArray();
+    for (const SegmentFacts& segment : facts_.segments) {
+      w.StartObject();
+      text("name", segment.info.host_name);
+      text("boot_id", segment.info.boot_id);
+      w.EndObject();
+    }
+    w.EndArray();
+  }
   w.Key("host");
   w.StartObject();
   text("name", info.host_name);
@@ -283,9 +325,10 @@ int run(const Options& options) {
     if (step->what != format::Step::What::batch) continue;
     auto real_time = [&](std::uint64_t boot_ns, std::uint64_t) { return boot_ns + facts.offset; };
     auto any = [](const replay::PlacedGap&, std::uint64_t) { return true; };
-    for (const Status& status :
-         {replay::place_gaps(*step->batch, format::kAllKinds, real_time, any, gaps),
-          observer.add(*step->batch, facts.offset)})
+    Status placed = replay::place_gaps(*step->batch, format::kAllKinds, real_time, any, gaps);
+    // What several recorders cost side by side makes no one series.
+    Status added = facts.merged() ? Status() : observer.add(*step->batch, facts.offset);
+    for (const Status& status : {placed, added})
       if (!status) (*reader)->report_damage(status.error());
   }
   if (facts.segments.empty()) {
