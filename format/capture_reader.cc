@@ -272,7 +272,8 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
     return Error(ErrorCode::damaged, header.type == EntryType::block
                                          ? "a block of another capture"
                                          : "a snapshot of another capture");
-  if (header.type == EntryType::snapshot && !lane->take_snapshot) return std::optional<Step>();
+  const bool take_snapshot = std::exchange(lane->take_snapshot, false);
+  if (header.type == EntryType::snapshot && !take_snapshot) return std::optional<Step>();
   if (header.type == EntryType::block) {
     if (header.first != lane->next_record)
       note(Note::What::missing,

@@ -103,6 +103,12 @@ Result<Follow::Next> Follow::next_in_directory(bool over) {
       return sealed_name(segment.path) > last_;
     });
     if (next != segments->end()) return Next{What::segment, *next};
+  } else if (options_.keep_waiting && over) {
+    // All is gone: what comes then may have any name.
+    last_.clear();
+    start_.clear();
+    if (!is_directory(path_)) find_place();
+    return Next{What::later, {}};
   } else if (!is_directory(path_)) {
     if (!options_.keep_waiting) return segments.error();
     find_place();

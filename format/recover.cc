@@ -192,7 +192,8 @@ Status Recovery::entry(const EntryRef& entry) {
 }
 
 Status Recovery::take_segment(const EntryRef& entry) {
-  if (entry.header.position != 0)
+  auto info = open_segment_info(entry.header, entry.body);
+  if (entry.header.position != 0 || (info && is_merged(*info)))
     return Error(ErrorCode::usage,
                  path_ + ": merged captures cannot be recovered; recover each, and merge them again");
   const std::uint64_t first = entry.header.first;
@@ -202,7 +203,6 @@ Status Recovery::take_segment(const EntryRef& entry) {
   if (!same) DSE_TRY(write_empty());
   std::optional<Pending> empty = std::exchange(pending_, {});
   empty_end_.reset();
-  auto info = open_segment_info(entry.header, entry.body);
   if (!info)
     report(part(entry.offset,
                 "segment header: " + info.error().message() + "; made from what else is known"));

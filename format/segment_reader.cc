@@ -190,26 +190,36 @@ void SegmentReader::adopt(const Placed& placed) {
   sealed_ = false;
 }
 
+// To a place that was read before.
+Status SegmentReader::move_to(std::uint64_t position) {
+  if (source_->position() >= position) return source_->go_back(position);
+  DSE_TRY(source_->skip(position - source_->position()));
+  return {};
+}
+
 // The first good header whose sync marker stands at `from` or later. At the end the source is too.
 Result<std::optional<SegmentReader::Placed>> SegmentReader::find_header(std::uint64_t from) {
   std::vector<std::byte> window(kWindowBytes);
   auto marker = std::as_bytes(std::span(kSyncMarker));
   for (std::uint64_t at = from;;) {
-    DSE_TRY(source_->go_back(at));
+    DSE_TRY(move_to(at));
     // In front of the marker stands the size of the header.
     source_->keep(std::max(from, at < kSkippableBytes ? 0 : at - kSkippableBytes));
     DSE_TRY_ASSIGN(std::size_t n, source_->read(window));
     auto end = window.begin() + static_cast<std::ptrdiff_t>(n);
-    auto hit = std::search(window.begin(), end, marker.begin(), marker.end());
-    if (hit == end) {
-      if (n < window.size()) return std::optional<Placed>();
-      at += n - (marker.size() - 1);
-      continue;
+    for (auto begin = window.begin();;) {
+      auto hit = std::search(begin, end, marker.begin(), marker.end());
+      if (hit == end) break;
+      DSE_TRY_ASSIGN(auto placed,
+                     header_at_marker(at + static_cast<std::uint64_t>(hit - window.begin())));
+      if (placed) return placed;
+      begin = hit + 1;
     }
-    at += static_cast<std::uint64_t>(hit - window.begin());
-    DSE_TRY_ASSIGN(auto placed, header_at_marker(at));
-    if (placed) return placed;
-    ++at;
+    if (n < window.size()) {
+      DSE_TRY(move_to(at + n));
+      return std::optional<Placed>();
+    }
+    at += n - (marker.size() - 1);
   }
 }
 
@@ -219,12 +229,12 @@ Result<std::optional<SegmentReader::Placed>> SegmentReader::header_at_marker(std
   std::vector<std::uint64_t> sizes;
   if (marker >= sizeof(std::uint32_t)) {
     std::uint32_t size = 0;
-    if (source_->go_back(marker - sizeof(size)).ok()) {
+    if (move_to(marker - sizeof(size)).ok()) {
       DSE_TRY(source_->read(std::as_writable_bytes(std::span(&size, 1))));
       sizes.push_back(size);
     }
   }
-  DSE_TRY(source_->go_back(marker));
+  DSE_TRY(move_to(marker));
   std::vector<std::byte> content(kFixedHeaderBytes);
   DSE_TRY_ASSIGN(std::size_t n, source_->read(content));
   if (n < content.size()) return std::optional<Placed>();
@@ -237,7 +247,7 @@ Result<std::optional<SegmentReader::Placed>> SegmentReader::header_at_marker(std
   for (std::uint64_t size : sizes) {
     if (size < least || size > kMaxHeaderBytes) continue;
     content.resize(size);
-    DSE_TRY(source_->go_back(marker));
+    DSE_TRY(move_to(marker));
     DSE_TRY_ASSIGN(n, source_->read(content));
     if (n < size) continue;
     if (auto header = decode_header(content))

@@ -74,6 +74,7 @@ class SegmentReader {
   Result<std::optional<Placed>> find_header(std::uint64_t from);
   Result<std::optional<Placed>> header_at_marker(std::uint64_t marker);
   void adopt(const Placed& placed);
+  Status move_to(std::uint64_t position);
 
   std::shared_ptr<ByteSource> source_;
   ReadCounters* counters_;

@@ -67,8 +67,6 @@ void mark_shown(std::span<const ShownEvents> shown, std::vector<std::size_t>& ne
     }
 }
 
-}  // namespace
-
 Result<std::uint64_t> unpacked_bytes(const Batch& batch) {
   std::uint64_t sum = 0;
   auto add = [&](const StringColumn& column) {
@@ -87,6 +85,15 @@ Result<std::uint64_t> unpacked_bytes(const Batch& batch) {
   DSE_TRY_ASSIGN(StringColumn raw, batch.raw());
   add(raw);
   return sum;
+}
+
+}  // namespace
+
+Status check_unpacked(const Batch& batch) {
+  DSE_TRY_ASSIGN(std::uint64_t bytes, unpacked_bytes(batch));
+  if (bytes > kMaxUnpacked)
+    return Error(ErrorCode::damaged, "a block that unpacks to more than 2 GiB");
+  return {};
 }
 
 Result<std::unique_ptr<Transcriber>> Transcriber::open(const TranscribeOptions& options,
@@ -143,9 +150,7 @@ Status Transcriber::block(const Batch& batch) {
 }
 
 Status Transcriber::append(const Batch& batch, Rows& rows, StreamTable& streams, bool is_snapshot) {
-  DSE_TRY_ASSIGN(std::uint64_t bytes, unpacked_bytes(batch));
-  if (bytes > kMaxUnpacked)
-    return Error(ErrorCode::damaged, "a block that unpacks to more than 2 GiB");
+  DSE_TRY(check_unpacked(batch));
   DSE_TRY_ASSIGN(auto order, batch.order());
   Positions positions(batch);
   std::vector<std::size_t> next_shown(batch.shown().size());

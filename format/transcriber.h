@@ -71,7 +71,8 @@ class Transcriber {
   Account account_;
 };
 
-// How many bytes all records of a batch are; some are many times larger than what they are stored in.
-Result<std::uint64_t> unpacked_bytes(const Batch& batch);
+// Some records are many times larger than what they are stored in. An error when all records of a batch
+// together are more than anyone writes.
+Status check_unpacked(const Batch& batch);
 
 }  // namespace dse::format

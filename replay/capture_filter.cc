@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "format/transcriber.h"
 #include "replay/container.h"
 #include "replay/points/points.h"
 #include "replay/profile.h"
@@ -228,6 +229,7 @@ Status CaptureFilter::take_snapshot(const format::Batch& batch, KeptEvents shown
   snapshot.span = span_;
   format::StreamTable streams;
   std::map<format::Kind, std::uint64_t> next;
+  DSE_TRY(format::check_unpacked(batch));
   DSE_TRY_ASSIGN(auto order, batch.order());
   std::uint32_t position = 0;
   DSE_TRY(batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {

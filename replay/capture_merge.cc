@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "format/transcriber.h"
 #include "replay/session.h"
 
 namespace dse::replay {
@@ -141,7 +142,8 @@ Status CaptureMerge::take_batch(Input& input, format::Batch batch) {
   if (input.rows.marks && input.rows.marks->filtered != batch.filtered()) DSE_TRY(flush());
   input.bytes.clear();
   input.ends_at.clear();
-  Status status = input.state.advance(batch);
+  Status status = format::check_unpacked(batch);
+  if (status) status = input.state.advance(batch);
   if (status) {
     std::uint32_t position = 0;
     status = batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {
@@ -282,6 +284,7 @@ Status CaptureMerge::begin_capture(Input& input, const format::Batch* batch) {
 }
 
 Result<format::Snapshot> CaptureMerge::snapshot_of(Input& input, const format::Batch& batch) {
+  DSE_TRY(format::check_unpacked(batch));
   DSE_TRY(input.state.advance(batch));
   format::Snapshot snapshot;
   snapshot.rows.marks.emplace();

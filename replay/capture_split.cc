@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "format/transcriber.h"
 namespace dse::replay {
 namespace {
 
@@ -47,6 +48,9 @@ Status CaptureSplit::run(Session& session, format::CaptureReader& reader) {
 }
 
 Status CaptureSplit::begin_capture(const Session& session) {
+  if (is_merged(session.state().info()))
+    return Error(ErrorCode::usage,
+                 "a merged capture cannot be split; split its parts, or choose from it with replay");
   if (open_) DSE_TRY(end_part(true));
   open_ = true;
   info_ = session.state().info();
@@ -71,6 +75,7 @@ Status CaptureSplit::take_snapshot(const Session& session) {
     snapshot.rows.marks->shown.assign(batch.shown().begin(), batch.shown().end());
   }
   format::StreamTable streams;
+  DSE_TRY(format::check_unpacked(batch));
   DSE_TRY_ASSIGN(auto order, batch.order());
   std::uint32_t position = 0;
   DSE_TRY(batch.for_each_record(DSE_ABI_VERSION, [&](auto record) -> Status {

@@ -91,8 +91,10 @@ void PerfettoTrace::add_gaps(const Session& session) {
   const auto& gaps = session.gaps();
   for (; gaps_done_ < gaps.size(); ++gaps_done_) {
     const PlacedGap& gap = gaps[gaps_done_];
-    const std::uint64_t until = gap.until_ns - offset_;
-    const std::uint64_t since = gap.since_ns ? std::min(gap.since_ns - offset_, until)
+    // A clock that was set back may tell of a time before the boot.
+    auto boot = [&](std::uint64_t real_ns) { return real_ns > offset_ ? real_ns - offset_ : 0; };
+    const std::uint64_t until = boot(gap.until_ns);
+    const std::uint64_t since = gap.since_ns ? std::min(boot(gap.since_ns), until)
                                              : std::min(start_, until);
     // One may begin before another ends, so each has a track.
     std::uint64_t track = writer_.track({"losses", recorder_track()});

@@ -89,6 +89,15 @@ class Checker {
     query_.self = case_.self;
     query_.fields = case_.fields;
     std::error_code error;
+    if (case_.expected) {
+      // What --update writes must be nothing that the case is made of.
+      const std::string path = path_of(*case_.expected);
+      for (const std::string& other : {query_.paths[0], path_of("case.toml"), path_of(case_.profile)})
+        if (path.ends_with(".dse") || (std::filesystem::equivalent(path, other, error) && !error))
+          return Error(ErrorCode::usage,
+                       fmt::format("{}: expected = \"{}\" is no file of expected events",
+                                   path_of("case.toml"), *case_.expected));
+    }
     if (!std::filesystem::exists(query_.paths[0], error))
       return Error(ErrorCode::usage, fmt::format("{}: there is no capture {}", path_of("case.toml"),
                                                  query_.paths[0]));
@@ -119,15 +128,22 @@ class Checker {
   Status write_expected() {
     DSE_TRY_ASSIGN(AtomicFile file, AtomicFile::create(path_of(*case_.expected)));
     DSE_TRY_ASSIGN(auto events, open(query_));
+    bool any = false;
     while (true) {
       DSE_TRY_ASSIGN(bool more, events->next());
       if (!more) break;
       DSE_TRY_ASSIGN(Line line, compared(events->json()));
       DSE_TRY(file.write(line.text));
       DSE_TRY(file.write("\n"));
+      any = true;
     }
-    // What is damaged is no measure for anything; read_events() says what is wrong with it.
     note_damage(events->session());
+    if (!any && !damaged_ && case_.counts.empty() && !case_.digest)
+      return Error(ErrorCode::usage,
+                   fmt::format("{}: it keeps no event, so it would test nothing; if that is what is "
+                               "expected, say so: [counts] events = 0",
+                               path_of("case.toml")));
+    // What is damaged is no measure for anything; read_events() says what is wrong with it.
     if (damaged_) return {};
     DSE_TRY(file.commit());
     result_.updated = true;

@@ -151,6 +151,9 @@ class PerfettoExporter final : public Exporter {
   Result<bool> step(replay::Session& session, std::string&) override {
     using Step = replay::Session::Step;
     DSE_TRY_ASSIGN(auto step, session.next_batch());
+    if (step == Step::capture && format::is_merged(session.state().info()))
+      return Error(ErrorCode::usage,
+                   "a merged capture is of several hosts, and a trace of one; export its parts");
     if (step == Step::capture) trace_->begin_capture(session);
     if (step == Step::batch)
       if (auto status = trace_->add_batch(session); !status)

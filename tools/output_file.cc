@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "format/capture_directory.h"
 #include "tools/terminal.h"
 
 namespace dse::tools {
@@ -45,6 +46,9 @@ Result<OutputFile> OutputFile::open(const std::string& path, bool force,
       bool inside = std::filesystem::is_directory(input, error) && path.ends_with(".dse") &&
                     std::filesystem::equivalent(input, parent.empty() ? "." : parent, error) &&
                     !error;
+      if (auto segments = format::list_segments(input); input != "-" && segments)
+        for (const format::SegmentPath& segment : *segments)
+          same = same || (std::filesystem::equivalent(segment.path, path, error) && !error);
       if (same || inside) return usage(path + " is what is read; write to another place");
     }
     if (!force)

@@ -33,6 +33,16 @@ CLI::Validator at_least_one() {
       "N");
 }
 
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        bool good = !text.empty() && text.size() < 20 &&
+                    text.find_first_not_of("0123456789") == std::string::npos;
+        return good ? std::string() : "'" + text + "' is not a number of 0 or more";
+      },
+      "N");
+}
+
 void EventOptions::add_to(CLI::App& app, const std::string& limit_name) {
   app.add_option("-o,--output", output,
                  "json (one object per line) or text; default: text on a "

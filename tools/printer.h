@@ -38,6 +38,8 @@ struct EventOptions {
 
 // For options that count: a whole number from 1 on.
 CLI::Validator at_least_one();
+// And from 0 on.
+CLI::Validator whole_number();
 
 class Printer {
  public:

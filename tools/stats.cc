@@ -145,7 +145,7 @@ Command add_stats(CLI::App& app) {
       "fields, separated by commas: one row for each combination of their\n"
       "values; of a list also elements: proc.args[0]. Default: evt.type");
   command->add_option("--top", options->top, "rows, those with the most; 0: all [20]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number());
   command->add_flag("--count", options->count, "events (the default, without any of the next)");
   command->add_option("--sum", options->sums, "sum of a field that is a number; may be repeated")
       ->allow_extra_args(false);

@@ -96,7 +96,7 @@ Command add_tail(CLI::App& app) {
   command->add_option("PATH", options->path, "a capture: a directory or a file")->required();
   CLI::Option* lines = command->add_option("-n,--lines", options->lines,
                                            "first the last N events that are there");
-  lines->check(CLI::NonNegativeNumber)->default_str("10");
+  lines->check(whole_number())->default_str("10");
   command->add_flag("--from-start", options->from_start, "first all events that are there")
       ->excludes(lines);
   command->add_flag("--keep-waiting", options->follow.keep_waiting,
