@@ -8,6 +8,7 @@
 #include "replay/capture_filter.h"
 #include "tools/commands.h"
 #include "tools/exit_code.h"
+#include "tools/output.h"
 #include "tools/selection.h"
 #include "tools/terminal.h"
 #include "tools/window.h"
@@ -72,48 +73,8 @@ bool read_twice(const std::vector<std::string>& paths) {
   return true;
 }
 
-bool holds_segments(const std::filesystem::path& directory) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    std::string name = entry.path().filename().string();
-    if (name.ends_with(".dse") || name.ends_with(".dse.open")) return true;
-  }
-  return false;
-}
-
-// A capture must be written neither into itself nor behind another.
-Status check_place(const Options& options) {
-  if (options.out == "-") {
-    if (stdout_is_terminal())
-      return Error(ErrorCode::usage,
-                   "-w - would write a capture to the terminal; redirect it, or name a file");
-    return {};
-  }
-  std::error_code error;
-  auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
-    return std::filesystem::equivalent(a, b, error) && !error;
-  };
-  const std::filesystem::path parent = std::filesystem::path(options.out).parent_path();
-  for (const std::string& path : options.paths)
-    if (path != "-" && (same(path, options.out) || same(path, parent.empty() ? "." : parent)))
-      return Error(ErrorCode::usage, options.out + " is in what is read; write to another place");
-  if (holds_segments(options.out))
-    return Error(ErrorCode::usage,
-                 options.out + " holds a capture already; write to another place");
-  return {};
-}
-
-// Half a result would pass for a capture whose recorder died.
-void remove_unfinished(const std::string& out) {
-  std::error_code error;
-  if (out == "-") return;
-  std::filesystem::remove(out + ".open", error);
-  for (const auto& entry : std::filesystem::directory_iterator(out, error))
-    if (entry.path().extension() == ".open") std::filesystem::remove(entry.path(), error);
-}
-
 Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last) {
-  DSE_TRY(check_place(options));
+  DSE_TRY(check_place(options.out, options.paths));
   replay::CaptureFilterOptions settings;
   settings.writer.path = options.out;
   settings.writer.level = options.level;
@@ -147,7 +108,7 @@ int run(const Options& options) {
   say(fmt::format("{} events pass; wrote {} of {} records, {}, into {}",
                   human_count(account->events), human_count(account->kept),
                   human_count(account->read), human_bytes(account->bytes),
-                  options.out == "-" ? "standard output" : options.out));
+                  shown_place(options.out)));
   if (account->unknown)
     say(fmt::format("left out {} records of unknown make: nobody can tell what they show",
                     human_count(account->unknown)));

@@ -35,15 +35,20 @@ Status check_place(const std::string& out, const std::vector<std::string>& input
       return Error(ErrorCode::usage, out + " is in what is read; write to another place");
   if (holds_segments(out))
     return Error(ErrorCode::usage, out + " holds a capture already; write to another place");
+  if (std::filesystem::exists(out + ".open", error))
+    return Error(ErrorCode::usage,
+                 out + ".open exists: another recorder writes it, or one died; write to another place");
   return {};
 }
 
 void remove_unfinished(const std::string& out) {
   std::error_code error;
   if (out == "-") return;
+  // check_place() has seen that there was none of these before.
   std::filesystem::remove(out + ".open", error);
   for (const auto& entry : std::filesystem::directory_iterator(out, error))
-    if (entry.path().extension() == ".open") std::filesystem::remove(entry.path(), error);
+    if (entry.path().filename().string().ends_with(".dse.open"))
+      std::filesystem::remove(entry.path(), error);
 }
 
 std::string shown_place(const std::string& out) { return out == "-" ? "standard output" : out; }

@@ -12,7 +12,8 @@ namespace dse::tools {
 // directory, a file, or "-".
 Status check_place(const std::string& out, const std::vector<std::string>& inputs);
 
-// Half a result would pass for a capture whose recorder died.
+// Half a result would pass for a capture whose recorder died. After check_place(): what had such a name
+// before it would be taken for it.
 void remove_unfinished(const std::string& out);
 
 // For people.
