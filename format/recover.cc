@@ -32,7 +32,7 @@ Status Recovery::run(const std::vector<std::string>& paths) {
   for (PinnedSegment& segment : inputs_) {
     DSE_TRY_ASSIGN(auto source, open_pinned(segment));
     if (!source) {
-      notes_.push_back(segment.path + ": its recorder removed it (--keep) before it was read");
+      notes_.push_back(segment.path + ": removed before it was read, as by --keep");
       continue;
     }
     DSE_TRY(read(std::move(*source), segment));

@@ -21,8 +21,6 @@ Result<std::vector<PinnedSegment>> pin_segments(const std::vector<std::string>& 
     DSE_TRY_ASSIGN(auto segments, list_segments(path));
     std::error_code error;
     const bool is_directory = path != "-" && std::filesystem::is_directory(path, error);
-    const std::size_t first = pinned.size();
-    bool growing = false;
     for (const SegmentPath& segment : segments) {
       PinnedSegment pin;
       pin.path = segment.path;
@@ -33,10 +31,8 @@ Result<std::vector<PinnedSegment>> pin_segments(const std::vector<std::string>& 
       struct stat status;
       if (pin.growing && ::stat(pin.path.c_str(), &status) == 0)
         pin.size = static_cast<std::uint64_t>(status.st_size);
-      growing = growing || pin.growing;
       pinned.push_back(std::move(pin));
     }
-    for (std::size_t i = first; i < pinned.size(); ++i) pinned[i].may_go = growing;
   }
   return pinned;
 }
@@ -49,7 +45,7 @@ Result<std::optional<std::shared_ptr<ByteSource>>> open_pinned(PinnedSegment& se
       segment.open_name = false;
     }
     if (::access(segment.path.c_str(), F_OK) != 0) {
-      if (segment.may_go) return Opened();
+      if (!segment.directory.empty()) return Opened();  // a recorder removes old ones
       return Error(ErrorCode::io, segment.path + " was removed before it was read");
     }
   }
@@ -94,7 +90,7 @@ Status Verifier::verify(const std::vector<std::string>& paths) {
   for (PinnedSegment& segment : segments) {
     DSE_TRY_ASSIGN(auto source, open_pinned(segment));
     if (!source) {
-      notes_.push_back(segment.path + ": its recorder removed it (--keep) before it was read");
+      notes_.push_back(segment.path + ": removed before it was read, as by --keep");
       continue;
     }
     DSE_TRY(verify(std::move(*source), segment));

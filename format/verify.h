@@ -16,11 +16,10 @@ namespace dse::format {
 
 // A segment file as it was when the reading of all of them began.
 struct PinnedSegment {
-  std::string path;        // "-": standard input
-  std::string directory;   // that it was found in; empty: it was named itself
-  bool open_name = false;  // it goes by its `.open` name
-  bool growing = false;    // a recorder is at work on it
-  bool may_go = false;     // or on others of its directory, which may remove this one
+  std::string path;                        // "-": standard input
+  std::string directory;                   // that it was found in; empty: it was named itself
+  bool open_name = false;                  // it goes by its `.open` name
+  bool growing = false;                    // a recorder is at work on it
   std::uint64_t size = ~std::uint64_t{0};  // bytes; of a growing one, what is there
 };
 
