@@ -50,16 +50,15 @@ struct Table::Impl {
   std::uint8_t slot;
 
   struct Column {
-    std::optional<std::vector<std::uint64_t>> ints;
+    std::optional<Integers> ints;
     std::optional<LoadedStrings> strings;
   };
   std::vector<Column> columns;
-  std::optional<std::vector<std::uint64_t>> time, cpu, task;
+  std::optional<Integers> time, cpu, task;
   std::optional<std::vector<std::uint32_t>> positions;
 
   Result<std::span<const std::uint64_t>> common_ints(
-      std::optional<std::vector<std::uint64_t>>& cache,
-      schema::Ints::Reader (schema::Common::Reader::*get)() const) {
+      std::optional<Integers>& cache, schema::Ints::Reader (schema::Common::Reader::*get)() const) {
     if (!cache) {
       schema::Ints::Reader ints;
       DSE_TRY(guarded(lazy, [&] { ints = ((*common).*get)(); }));
@@ -313,7 +312,7 @@ Result<std::span<const std::uint8_t>> Batch::Impl::load_order() {
   if (!order) {
     schema::Ints::Reader ints;
     DSE_TRY(guarded(lazy, [&] { ints = block.getOrder(); }));
-    DSE_TRY_ASSIGN(std::vector<std::uint64_t> slots, read_ints(lazy, ints, count));
+    DSE_TRY_ASSIGN(Integers slots, read_ints(lazy, ints, count));
     DSE_TRY(check_order(slots));
     order.emplace(slots.begin(), slots.end());
   }

@@ -18,8 +18,7 @@ Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; 
 
 }  // namespace
 
-Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
-                                             std::uint32_t rows) {
+Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows) {
   PackedInts header;
   const std::byte* packed = nullptr;
   std::size_t size = 0;
@@ -44,7 +43,7 @@ Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::In
   if (size != rows)
     return damaged("a column does not have the " + std::to_string(rows) + " rows of its table");
   header.rows = rows;
-  std::vector<std::uint64_t> out(rows);
+  Integers out(rows);
   unpack_ints(header, packed, out.data());
   return out;
 }
@@ -64,7 +63,7 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
   }));
   if (count > rows) return damaged("a dictionary has more values than its column has rows");
   DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
-  DSE_TRY_ASSIGN(std::vector<std::uint64_t> ends_of, read_ints(lazy, ends, count));
+  DSE_TRY_ASSIGN(Integers ends_of, read_ints(lazy, ends, count));
   out.values.reserve(count);
   std::uint64_t begin = 0;
   for (std::uint64_t end : ends_of) {

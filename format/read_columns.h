@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "capture.capnp.h"
@@ -12,12 +14,28 @@
 
 namespace dse::format {
 
+// Memory that is written before it is read need not be zeroed before.
+template <typename T>
+struct Uninitialized : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = Uninitialized<U>;
+  };
+  template <typename U, typename... Args>
+  void construct(U* at, Args&&... args) {
+    if constexpr (sizeof...(Args) == 0)
+      ::new (static_cast<void*>(at)) U;
+    else
+      ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+  }
+};
+using Integers = std::vector<std::uint64_t, Uninitialized<std::uint64_t>>;
+
 // A column of `rows` integers, which the caller has bounded: under `same` the message does not.
-Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
-                                             std::uint32_t rows);
+Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);
 
 struct LoadedStrings {
-  std::vector<std::uint64_t> index;
+  Integers index;
   std::vector<std::string_view> values;  // in the message
   StringColumn view() const { return {index, values}; }
 };
