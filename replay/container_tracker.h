@@ -3,6 +3,7 @@
 // it comes from records, so that it says the same live and on replay.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -75,6 +76,12 @@ class ContainerTracker {
   // Containers that no path tells of, by their cgroup and by their pid namespace.
   const Container* by_cgroup(std::uint64_t id, std::uint64_t number) const;
   const Container* by_namespace(std::uint32_t ns_pid, std::uint64_t number) const;
+  // The first record behind `number` as of which one of them may say something else.
+  std::uint64_t holds_until(std::uint64_t cgroup_id, std::uint32_t ns_pid,
+                            std::uint64_t number) const {
+    return std::min(by_cgroup_.holds_until(cgroup_id, number),
+                    by_namespace_.holds_until(ns_pid, number));
+  }
 
   const std::vector<ContainerFinding>& findings() const { return findings_; }
   bool changed() const { return by_cgroup_.changed() || by_namespace_.changed(); }

@@ -31,7 +31,6 @@ std::size_t utf8_length(std::string_view bytes) {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-// Bytes that stand for themselves in both outputs.
 constexpr std::array<bool, 256> plain_table() {
   std::array<bool, 256> plain{};
   for (unsigned i = 0x20; i < 0x7f; ++i) plain[i] = i != '"' && i != '\\';
@@ -39,18 +38,18 @@ constexpr std::array<bool, 256> plain_table() {
 }
 constexpr std::array<bool, 256> kPlain = plain_table();
 
-std::size_t plain_prefix(std::string_view bytes) {
-  std::size_t n = 0;
-  while (n < bytes.size() && kPlain[static_cast<std::uint8_t>(bytes[n])]) ++n;
-  return n;
-}
-
 void append_hex(std::uint8_t byte, std::string& out) {
   out += kHex[byte >> 4];
   out += kHex[byte & 15];
 }
 
 }  // namespace
+
+std::size_t plain_prefix(std::string_view bytes) {
+  std::size_t n = 0;
+  while (n < bytes.size() && kPlain[static_cast<std::uint8_t>(bytes[n])]) ++n;
+  return n;
+}
 
 void append_json_string(std::string_view bytes, std::string& out) {
   while (!bytes.empty()) {

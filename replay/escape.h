@@ -12,6 +12,9 @@ namespace dse::replay {
 // them, so the bytes can be had back.
 void append_json_string(std::string_view bytes, std::string& out);
 
+// How many of the first bytes stand for themselves, in JSON and for people alike.
+std::size_t plain_prefix(std::string_view bytes);
+
 // Appends `bytes` for people: what could steer a terminal (controls, C1 controls, what is not UTF-8)
 // and the backslash become \xNN.
 void append_text(std::string_view bytes, std::string& out);

@@ -6,6 +6,7 @@
 #include "replay/from_state.h"
 #include "replay/point.h"
 #include "replay/render.h"
+#include "replay/state.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
@@ -27,6 +28,7 @@ EventBatch::EventBatch(const ObservationPoint& point, const ObservationPoint& ma
       maker_(&maker),
       batch_(&batch),
       state_(&state),
+      clock_(state.clock()),
       columns_(point.fields().size()) {}
 
 std::uint64_t EventBatch::number(std::uint32_t event) const {
@@ -209,6 +211,46 @@ Result<std::span<const std::uint64_t>> EventBatch::tasks() const {
   return std::span<const std::uint64_t>(*tasks_);
 }
 
+std::span<const std::uint64_t> EventBatch::same_index() const {
+  same_index_.resize(size(), 0);
+  return same_index_;
+}
+
+Result<const EventBatch::Moments*> EventBatch::moments() const {
+  if (moments_) return &*moments_;
+  using Ints = std::span<const std::uint64_t>;
+  DSE_TRY_ASSIGN(Ints tasks, this->tasks());
+  DSE_TRY_ASSIGN(Ints pid, task_ints(*batch_, "pid"));
+  DSE_TRY_ASSIGN(Ints ppid, task_ints(*batch_, "ppid"));
+  DSE_TRY_ASSIGN(Ints ns_pid, task_ints(*batch_, "nsPid"));
+  DSE_TRY_ASSIGN(Ints start, task_ints(*batch_, "startTime"));
+  DSE_TRY_ASSIGN(Ints cgroup, task_ints(*batch_, "cgroupId"));
+  auto holds_until = [&](std::uint64_t task, std::uint64_t number) {
+    if (state_->steady() || task == kNoTask) return kForEver;
+    auto u32 = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
+    return state_->holds_until(
+        {u32(pid[task]), u32(ppid[task]), u32(ns_pid[task]), start[task], cgroup[task]}, number);
+  };
+  // The last moment of each task, and the last one of all for those without a task.
+  struct Last {
+    std::uint64_t moment = 0, from = kForEver, until = 0;
+  };
+  std::vector<Last> last_of(pid.size() + 1);
+  Moments moments;
+  moments.index.resize(size());
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const std::uint64_t at = number(i);
+    Last& last = last_of[tasks[i] == kNoTask ? pid.size() : tasks[i]];
+    if (at < last.from || at >= last.until) {
+      last = {moments.list.size(), at, holds_until(tasks[i], at)};
+      moments.list.push_back({tasks[i], at});
+    }
+    moments.index[i] = last.moment;
+  }
+  moments_ = std::move(moments);
+  return &*moments_;
+}
+
 namespace {
 
 // A column in which 0, or an empty text, stands for a missing value.
@@ -240,12 +282,12 @@ Result<EventColumn> EventBatch::make_column(std::size_t place) const {
     out.numbers = numbers;
   } else if (field.name == "evt.type") {
     out.texts = own_texts(1) = {point_->name()};
-    out.index = own_numbers(size());
+    out.index = same_index();
   } else if (field.name == "host.name") {
     // Of a capture that does not say, it is missing.
     const std::string& host = state_->info().host_name;
-    out.texts = own_texts(1) = {host.empty() ? std::string_view() : std::string_view(host)};
-    out.index = own_numbers(size());
+    out.texts = own_texts(1) = {host.empty() ? std::string_view() : own_text(host)};
+    out.index = same_index();
   } else if (field.name == "evt.time" || field.name == "evt.cpu") {
     std::vector<EventColumn> columns;
     for (const format::Table* part : parts_) {

@@ -14,6 +14,7 @@
 
 #include "format/batch.h"
 #include "format/result.h"
+#include "replay/clock.h"
 #include "replay/field.h"
 #include "replay/filter/chain.h"
 
@@ -57,6 +58,7 @@ class EventBatch {
 
   const ObservationPoint& point() const { return *point_; }
   const format::Batch& batch() const { return *batch_; }
+  // For what makes columns. Those that there are, and real times, do not depend on what becomes of it.
   const State& state() const { return *state_; }
 
   // Events: one per row of the main table, or as many as the point has made.
@@ -65,6 +67,10 @@ class EventBatch {
   std::span<const std::uint32_t> positions() const { return positions_; }
   // Number of the event's record in the capture, from 1; 0: it existed before.
   std::uint64_t number(std::uint32_t event) const;
+  // Real time of a boot time in one of its fields, both ns.
+  std::uint64_t real_time(std::uint64_t boot_ns, std::uint32_t event) const {
+    return clock_.real_time(boot_ns, number(event));
+  }
 
   // Column by the field's place in point().fields(). Views are valid as long as this batch.
   Result<const EventColumn*> column(std::size_t field) const;
@@ -89,6 +95,19 @@ class EventBatch {
   Result<EventColumn> source_column(const std::string& name) const;
   // Of each event the row of its task, or kNoTask. Valid as long as the batch.
   Result<std::span<const std::uint64_t>> tasks() const;
+
+  // A task as of a record: all that the state knows of it is the same for the events of one moment.
+  struct Moment {
+    std::uint64_t task;  // kNoTask: none
+    std::uint64_t number;
+  };
+  struct Moments {
+    std::vector<Moment> list;
+    std::vector<std::uint64_t> index;  // by event
+  };
+  Result<const Moments*> moments() const;
+  // An index by which all events have the first value of a column. Valid as long as the batch.
+  std::span<const std::uint64_t> same_index() const;
 
   // What becomes of an event; without verdicts all are kept, and nobody decides.
   void set_verdicts(std::vector<filter::Verdict> verdicts) { verdicts_ = std::move(verdicts); }
@@ -124,11 +143,14 @@ class EventBatch {
   const ObservationPoint* maker_;
   const format::Batch* batch_;
   const State* state_;
+  Clock clock_;
   std::vector<const format::Table*> parts_;
   std::vector<Place> places_;  // empty: all rows of the only part
   std::vector<std::uint32_t> positions_;
   std::vector<filter::Verdict> verdicts_;
   mutable std::optional<std::vector<std::uint64_t>> tasks_;
+  mutable std::optional<Moments> moments_;
+  mutable std::vector<std::uint64_t> same_index_;
   mutable std::vector<std::optional<EventColumn>> columns_;
   // By field, and then by index.
   mutable std::map<std::size_t, std::map<std::string, EventColumn, std::less<>>> elements_;

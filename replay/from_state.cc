@@ -15,42 +15,52 @@ std::string_view present_text(std::string_view text) {
   return text.empty() ? std::string_view() : text;
 }
 
-// The text of each event, made by `make(task, number)` once for each task where nothing changes within
-// the batch. Equal texts are kept once: a batch may have many events of one process with long arguments.
+// The text of each event, made by `make(task, number)` once for each moment. Equal texts are kept once: a
+// batch may have many events of one process with long arguments.
 template <typename Make>
 Result<EventColumn> texts_by_task(const EventBatch& events, Make make) {
-  DSE_TRY_ASSIGN(Ints tasks, events.tasks());
-  const bool steady = events.state().steady();
-  auto& index = events.own_numbers(events.size());
+  DSE_TRY_ASSIGN(const EventBatch::Moments* moments, events.moments());
+  const std::size_t n = moments->list.size();
   auto& values = events.own_texts(1);  // slot 0: missing
-  std::unordered_map<std::uint64_t, std::uint64_t> slot_of_task;
-  std::unordered_map<std::string_view, std::uint64_t> slot_of_text;
-  auto slot = [&](std::string_view text) -> std::uint64_t {
-    if (!text.data()) return 0;
-    auto found = slot_of_text.find(text);
-    if (found != slot_of_text.end()) return found->second;
-    values.push_back(events.own_text(std::string(text)));
-    slot_of_text.emplace(values.back(), values.size() - 1);
-    return values.size() - 1;
-  };
-  std::uint64_t last = EventBatch::kNoTask, last_slot = 0;
-  for (std::uint32_t i = 0; i < events.size(); ++i) {
-    if (tasks[i] == EventBatch::kNoTask) continue;
-    if (!steady) {
-      index[i] = slot(make(tasks[i], events.number(i)));
+  std::unordered_map<std::string_view, std::uint64_t> known;
+  std::vector<std::uint64_t> slots(n);  // by moment
+  bool same = true;
+  for (std::size_t i = 0; i < n; ++i) {
+    const EventBatch::Moment& moment = moments->list[i];
+    std::string_view text;
+    if (moment.task != EventBatch::kNoTask) text = make(moment.task, moment.number);
+    if (!text.data()) continue;
+    if (std::uint64_t last = slots[i - (i != 0)]; last != 0 && values[last] == text) {
+      slots[i] = last;
       continue;
     }
-    if (tasks[i] != last) {
-      last = tasks[i];
-      auto [found, is_new] = slot_of_task.try_emplace(last, 0);
-      if (is_new) found->second = slot(make(last, events.number(i)));
-      last_slot = found->second;
+    auto found = known.find(text);
+    if (found == known.end()) {
+      values.push_back(events.own_text(std::string(text)));
+      found = known.emplace(values.back(), values.size() - 1).first;
     }
-    index[i] = last_slot;
+    slots[i] = found->second;
   }
+  for (std::uint64_t slot : slots) same = same && slot == slots[0];
   EventColumn out;
-  out.index = index;
-  out.texts = values;
+  if (same) {
+    if (n != 0) values = {values[slots[0]]};
+    out.index = events.same_index();
+    out.texts = values;
+    return out;
+  }
+  // Few values are worth an index of their own: who tests each value tests fewer.
+  if (values.size() <= n / 4) {
+    auto& index = events.own_numbers(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i) index[i] = slots[moments->index[i]];
+    out.index = index;
+    out.texts = values;
+    return out;
+  }
+  auto& by_moment = events.own_texts(n);
+  for (std::size_t i = 0; i < n; ++i) by_moment[i] = values[slots[i]];
+  out.index = moments->index;
+  out.texts = by_moment;
   return out;
 }
 
@@ -140,7 +150,8 @@ std::string command_line(std::string_view args) {
 
 StateNeeds state_needs(std::string_view field) {
   StateNeeds needs;
-  needs.processes = field == "proc.pname" || field == "proc.aname" || field == "proc.apid";
+  needs.processes = field == "proc.pname";
+  needs.ancestors = field == "proc.aname" || field == "proc.apid";
   needs.images = field == "proc.exepath" || field == "proc.cmdline";
   needs.cgroups = field == "cgroup.path";
   needs.containers = is_container_field(field) || field.ends_with(".container");

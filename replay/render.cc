@@ -96,7 +96,7 @@ void append_json_value(const EventBatch& events, const EventColumn& column, Fiel
       break;
     case FieldType::time:
       out += '"';
-      append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
+      append_rfc3339(events.real_time(column.numbers[slot], event), out);
       out += '"';
       break;
     case FieldType::text: append_quoted(column.texts[slot], out); break;
@@ -112,9 +112,7 @@ void append_text_value(const EventBatch& events, const EventColumn& column, Fiel
     case FieldType::number: append_number(column.numbers[slot], out); break;
     case FieldType::flag: out += column.numbers[slot] ? "true" : "false"; break;
     case FieldType::id: append_unsigned(column.numbers[slot], out); break;
-    case FieldType::time:
-      append_rfc3339(events.state().real_time(column.numbers[slot], events.number(event)), out);
-      break;
+    case FieldType::time: append_rfc3339(events.real_time(column.numbers[slot], event), out); break;
     case FieldType::text: append_text(column.texts[slot], out); break;
     case FieldType::list:
     case FieldType::numbers: {
@@ -162,6 +160,49 @@ std::vector<ShownField> chosen_fields(const ObservationPoint& point,
   return chosen;
 }
 
+// ---- lines ---------------------------------------------------------------------------------------
+
+void append_value(const EventBatch& events, const EventColumn& column, const LineValue& value,
+                  std::uint32_t event, std::string& out) {
+  switch (value.as) {
+    case LineValue::As::json:
+      append_json_value(events, column, value.shown.type, event, out);
+      break;
+    case LineValue::As::text:
+      append_text_value(events, column, value.shown.type, event, out);
+      break;
+    case LineValue::As::duration: append_duration(column.numbers[column.slot(event)], out);
+  }
+}
+
+void Line::put(const std::vector<LineValue>& values, std::size_t value) {
+  if (varies_ && (*varies_)[value])
+    cuts_->push_back({text.size(), value});
+  else
+    append_value(*events_, *columns_[value], values[value], event_, text);
+}
+
+std::vector<std::size_t> Renderer::fields() const {
+  std::vector<std::size_t> out;
+  for (const LineValue& value : values_)
+    if (!value.merged_only) out.push_back(value.shown.field);
+  return out;
+}
+
+std::vector<const EventColumn*> Renderer::columns(const EventBatch& events) const {
+  std::vector<const EventColumn*> columns(values_.size(), nullptr);
+  const bool merged = events.batch().slice() != 0;
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (merged || !values_[i].merged_only) columns[i] = column_of(events, values_[i].shown);
+  return columns;
+}
+
+void Renderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
+  std::vector<const EventColumn*> of_batch = columns(events);
+  Line line(events, of_batch, event, out);
+  lay_out(line);
+}
+
 // ---- JSON ----------------------------------------------------------------------------------------
 
 JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std::string>* only) {
@@ -172,10 +213,15 @@ JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std:
     append_quoted(shown.index.empty() ? names.back() : names.back() + "[" + shown.index + "]", key);
     key += ':';
     names.pop_back();
-    parts_.push_back({std::move(shown), std::move(names), std::move(key), merged_only});
+    values_.push_back({std::move(shown), LineValue::As::json, merged_only});
+    parts_.push_back({std::move(names), std::move(key)});
   }
-  // JSON has one object per group, so the members of a group must follow one another: order by
-  // where each group first appears, level by level.
+  sort_by_groups();
+}
+
+// JSON has one object per group, so the members of a group must follow one another: order by where each
+// group first appears, level by level.
+void JsonRenderer::sort_by_groups() {
   auto rank = [&](const std::vector<std::string>& groups, std::size_t depth) {
     for (std::size_t i = 0; i < parts_.size(); ++i)
       if (parts_[i].groups.size() >= depth &&
@@ -193,27 +239,24 @@ JsonRenderer::JsonRenderer(const ObservationPoint& point, const std::vector<std:
     order.emplace_back(std::move(key), i);
   }
   std::sort(order.begin(), order.end());
-  std::vector<Part> sorted;
-  for (auto& [key, i] : order) sorted.push_back(parts_[i]);
-  parts_ = std::move(sorted);
+  std::vector<Part> parts;
+  std::vector<LineValue> values;
+  for (auto& [key, i] : order) {
+    parts.push_back(parts_[i]);
+    values.push_back(values_[i]);
+  }
+  parts_ = std::move(parts);
+  values_ = std::move(values);
 }
 
-std::vector<std::size_t> JsonRenderer::fields() const {
-  std::vector<std::size_t> out;
-  for (const Part& part : parts_)
-    if (!part.merged_only) out.push_back(part.shown.field);
-  return out;
-}
-
-void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
+void JsonRenderer::lay_out(Line& line) const {
+  std::string& out = line.text;
   out += '{';
   const Part* last = nullptr;
   std::size_t open = 0;  // groups that are open, all of `last`
-  const bool merged = events.batch().slice() != 0;
-  for (const Part& part : parts_) {
-    if (part.merged_only && !merged) continue;
-    const EventColumn* column = column_of(events, part.shown);
-    if (!column || column->missing(event)) continue;
+  for (std::size_t value = 0; value < parts_.size(); ++value) {
+    if (line.missing(value)) continue;
+    const Part& part = parts_[value];
     std::size_t common = 0;
     if (last)
       while (common < open && common < part.groups.size() &&
@@ -229,7 +272,7 @@ void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::st
     open = part.groups.size();
     last = &part;
     out += part.key;
-    append_json_value(events, *column, part.shown.type, event, out);
+    line.put(values_, value);
   }
   out.append(open, '}');
   out += '}';
@@ -237,15 +280,27 @@ void JsonRenderer::append(const EventBatch& events, std::uint32_t event, std::st
 
 // ---- text ----------------------------------------------------------------------------------------
 
+// The place of a field among the values; nothing: the point has no such field.
+std::optional<std::size_t> TextRenderer::add(const ObservationPoint& point,
+                                             std::string_view field) {
+  auto shown = find_shown(point, field);
+  if (!shown) return {};
+  const bool duration = !tabs_ && point.fields()[shown->field].unit == "ns";
+  values_.push_back({std::move(*shown), duration ? LineValue::As::duration : LineValue::As::text});
+  return values_.size() - 1;
+}
+
 TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
                            const std::vector<std::string>* only) {
   if (only) {
     tabs_ = true;
-    for (const std::string& name : *only) parts_.push_back({"", find_shown(point, name), 0});
+    for (const std::string& name : *only) parts_.push_back({"", add(point, name), 0});
     return;
   }
-  time_ = find_shown(point, "evt.time");
-  host_ = find_shown(point, kHostField);
+  time_ = add(point, "evt.time");
+  if (time_) values_[*time_].as = LineValue::As::text;
+  host_ = add(point, kHostField);
+  if (host_) values_[*host_].merged_only = true;
   head_ = fmt::format("  {}{:<17}{}  ", colour ? kCyan : "", point.name(), colour ? kReset : "");
   if (colour) tail_ = kReset;
 
@@ -263,10 +318,7 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
       rest.remove_prefix(2);
     } else if (rest[0] == '{') {
       std::size_t end = rest.find('}');
-      parts_.push_back(
-          {std::exchange(literal, ""), find_shown(point, rest.substr(1, end - 1)), group});
-      if (const auto& shown = parts_.back().shown)
-        parts_.back().duration = point.fields()[shown->field].unit == "ns";
+      parts_.push_back({std::exchange(literal, ""), add(point, rest.substr(1, end - 1)), group});
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     } else {
       literal += rest[0];
@@ -276,35 +328,22 @@ TextRenderer::TextRenderer(const ObservationPoint& point, bool colour,
   if (!literal.empty()) parts_.push_back({literal, {}, group});
 }
 
-std::vector<std::size_t> TextRenderer::fields() const {
-  std::vector<std::size_t> out;
-  if (time_) out.push_back(time_->field);
-  for (const Part& part : parts_)
-    if (part.shown) out.push_back(part.shown->field);
-  return out;
-}
-
-bool TextRenderer::group_complete(const EventBatch& events, std::uint32_t event,
-                                  unsigned group) const {
+bool TextRenderer::group_complete(const Line& line, unsigned group) const {
   return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-    if (part.group != group || !part.shown) return true;
-    const EventColumn* column = column_of(events, *part.shown);
-    return column && !column->missing(event);
+    return part.group != group || !part.value || !line.missing(*part.value);
   });
 }
 
-void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::string& out) const {
+void TextRenderer::lay_out(Line& line) const {
+  std::string& out = line.text;
   if (!tabs_) {
     if (!tail_.empty()) out += kDim;
-    const EventColumn* time = time_ ? column_of(events, *time_) : nullptr;
-    if (time && !time->missing(event))
-      append_text_value(events, *time, FieldType::time, event, out);
+    if (time_ && !line.missing(*time_)) line.put(values_, *time_);
     out += tail_;
-    if (host_ && events.batch().slice() != 0) {
-      const EventColumn* host = column_of(events, *host_);
+    if (host_ && line.merged()) {
       out += "  ";
-      if (host && !host->missing(event))
-        append_text_value(events, *host, FieldType::text, event, out);
+      if (!line.missing(*host_))
+        line.put(values_, *host_);
       else
         out += '?';
     }
@@ -317,23 +356,19 @@ void TextRenderer::append(const EventBatch& events, std::uint32_t event, std::st
     first = false;
     if (part.group != 0) {
       if (part.group == left_out) continue;
-      if (!group_complete(events, event, part.group)) {
+      if (!group_complete(line, part.group)) {
         left_out = part.group;
         continue;
       }
     }
     out += part.before;
-    if (!part.shown) {
+    if (!part.value) {
       if (tabs_) out += '-';
-      continue;
-    }
-    const EventColumn* column = column_of(events, *part.shown);
-    if (!column || column->missing(event))
+    } else if (line.missing(*part.value)) {
       out += tabs_ ? '-' : '?';
-    else if (part.duration)
-      append_duration(column->numbers[column->slot(event)], out);
-    else
-      append_text_value(events, *column, part.shown->type, event, out);
+    } else {
+      line.put(values_, *part.value);
+    }
   }
 }
 

@@ -25,6 +25,9 @@ void append_json_value(const EventBatch& events, const EventColumn& column, Fiel
 // The same for people; nothing in it can steer a terminal.
 void append_text_value(const EventBatch& events, const EventColumn& column, FieldType type,
                        std::uint32_t event, std::string& out);
+// The same as a line shows it.
+void append_value(const EventBatch& events, const EventColumn& column, const LineValue& value,
+                  std::uint32_t event, std::string& out);
 
 // The strings of a list as a JSON array; of `numbers`, those that are numbers stand as such.
 void append_json_list(std::string_view list, FieldType type, std::string& out);

@@ -244,10 +244,9 @@ Status Session::apply_window(const EventBatch& events, filter::Mask& considered)
   DSE_TRY_ASSIGN(const EventColumn* time,
                  events.column(static_cast<std::size_t>(events.point().field("evt.time"))));
   for (std::uint32_t i = 0; i < events.size(); ++i) {
-    std::uint64_t real = time->missing(i)
-                             ? 0
-                             : events.state().real_time(time->numbers[time->slot(i)],
-                                                        events.number(i));
+    std::uint64_t real = time->missing(i) ? 0
+                                          : events.state().real_time(time->numbers[time->slot(i)],
+                                                                     events.number(i));
     considered[i] = considered[i] && !time->missing(i) && (!since_ || real >= *since_) &&
                     (!until_ || real <= *until_);
   }
@@ -316,43 +315,19 @@ Result<std::vector<std::uint64_t>> Session::witnesses() const {
   return numbers;
 }
 
-// The events to give out, once all points have made theirs.
-void Session::choose(Work& work) const {
-  for (const Judged& judged : work.judged) {
-    Cursor cursor{&judged.events, {}};
-    const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-    for (std::uint32_t i = 0; i < shown.size(); ++i)
-      if (shown[i]) cursor.chosen.push_back(i);
-    if (!cursor.chosen.empty()) work.cursors.push_back(std::move(cursor));
+std::optional<Event> Session::next_of_page() {
+  if (next_run_ == page_.runs().size()) return {};
+  const EventPage::Run& run = page_.runs()[next_run_];
+  const EventPage::Source& source = page_.sources()[run.source];
+  Event event(source.events, source.chosen[run.begin + next_in_run_]);
+  if (run.begin + ++next_in_run_ == run.end) {
+    ++next_run_;
+    next_in_run_ = 0;
   }
+  return event;
 }
 
-// The events of all points in the order of their records; of one record, in that of the points. The
-// records of several hosts have their order in their numbers.
-std::optional<Event> Session::next_of_slice() {
-  Cursor* first = nullptr;
-  std::uint64_t lowest = 0;
-  const bool one = work_.size() == 1;
-  for (Work& work : work_)
-    for (Cursor& cursor : work.cursors) {
-      if (cursor.next == cursor.chosen.size()) continue;
-      std::uint32_t position = cursor.events->positions()[cursor.chosen[cursor.next]];
-      std::uint64_t at = one ? position : work.batch.number(position);
-      if (!first || at < lowest) {
-        first = &cursor;
-        lowest = at;
-      }
-    }
-  if (!first) return {};
-  return Event(first->events, first->chosen[first->next++]);
-}
-
-bool Session::more_ready() const {
-  for (const Work& work : work_)
-    for (const Cursor& cursor : work.cursors)
-      if (cursor.next < cursor.chosen.size()) return true;
-  return false;
-}
+bool Session::more_ready() const { return next_run_ < page_.runs().size(); }
 
 // Takes the next step of the source, and adds it to the work at hand if it is a batch. Nothing: the slice
 // that there is work of is complete.
@@ -414,19 +389,28 @@ Result<Session::Step> Session::next_batch() {
   return *next;
 }
 
-Result<std::optional<Event>> Session::next() {
+Result<std::optional<EventPage>> Session::next_page() {
   while (true) {
-    if (auto event = next_of_slice()) return event;
     work_.clear();
     while (true) {
       DSE_TRY_ASSIGN(std::optional<Step> last, step());
-      if (last == Step::end || last == Step::idle) return std::optional<Event>();
+      if (last == Step::end || last == Step::idle) return std::optional<EventPage>();
       if (last == Step::capture) continue;
-      if (last == Step::batch) choose(work_.back());
       // More of a slice may follow.
       if (!last || work_.back().batch.slice() == 0) break;
     }
+    EventPage page(std::exchange(work_, {}), show_dropped_);
+    if (!page.empty()) return std::optional<EventPage>(std::move(page));
   }
+}
+
+Result<std::optional<Event>> Session::next() {
+  if (auto event = next_of_page()) return event;
+  page_ = {};
+  next_run_ = 0;
+  DSE_TRY_ASSIGN(std::optional<EventPage> page, next_page());
+  if (page) page_ = std::move(*page);
+  return next_of_page();
 }
 
 Session::Iterator& Session::Iterator::operator++() {

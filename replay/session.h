@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "format/source.h"
+#include "replay/event_page.h"
 #include "replay/gaps.h"
 #include "replay/point.h"
 #include "replay/state.h"
@@ -58,15 +59,14 @@ class Session {
   // Whether the last next() came back empty because nothing has happened yet.
   bool idle() const { return idle_; }
 
+  // The same for many events at once, which stay valid however long. Not to be mixed with next().
+  Result<std::optional<EventPage>> next_page();
+
   // Whether next() has more at hand without asking the source: a good moment to go on, else to flush.
   bool more_ready() const;
 
-  // A batch at a time, for what looks at many events at once. Not to be mixed with next().
-  struct Judged {
-    EventBatch events;
-    filter::Mask considered;  // within the window, and not the recorder's own unless they are shown
-    filter::Mask kept;        // of those, what the filters keep
-  };
+  // A batch at a time, for what looks at many events at once. Not to be mixed with next() or next_page().
+  using Judged = replay::Judged;
   enum class Step { capture, batch, idle, end };
   Result<Step> next_batch();
   // Of the last batch; valid until the next call. Points that keep nothing, or whose columns are damaged,
@@ -124,20 +124,7 @@ class Session {
     std::vector<ObservationPoint*> makers;
     std::vector<std::unique_ptr<ObservationPoint>> own;
   };
-  // Where the events of a batch have been given out up to.
-  struct Cursor {
-    const EventBatch* events;
-    std::vector<std::uint32_t> chosen;
-    std::size_t next = 0;
-  };
-  // A batch, and what has become of it.
-  struct Work {
-    Work(format::Batch of, std::uint32_t in) : batch(std::move(of)), lane(in) {}
-    format::Batch batch;
-    std::uint32_t lane;
-    std::vector<Judged> judged;
-    std::vector<Cursor> cursors;
-  };
+  using Work = JudgedBatch;
 
   void start();
   void use_fields();
@@ -158,8 +145,7 @@ class Session {
   bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
-  void choose(Work& work) const;
-  std::optional<Event> next_of_slice();
+  std::optional<Event> next_of_page();
   Status note_gaps(const Work& work);
   bool is_gap_within(const PlacedGap& gap, std::uint64_t number) const;
   void note_unrecorded(const format::SegmentInfo& info);
@@ -188,8 +174,11 @@ class Session {
   format::KindSet kinds_ = 0;        // of live points and the state
   format::KindSet extra_kinds_ = 0;  // see want()
   format::KindSet unskipped_ = 0;    // kinds whose blocks are read whatever their time
-  // The batch at hand; next() has all those of a slice.
+  // The batch at hand; next_page() gathers all those of a slice.
   std::list<Work> work_;
+  EventPage page_;  // of next(), and its next event
+  std::size_t next_run_ = 0;
+  std::uint32_t next_in_run_ = 0;
   std::optional<format::Step> ahead_;  // that does not belong to the slice any more
   filter::Scratch scratch_;
   Status status_;

@@ -70,7 +70,7 @@ std::string_view Process::name_view() const {
 void State::set_needs(StateNeeds needs) {
   needs_ = needs;
   needs_.cgroups = needs_.cgroups || needs_.containers;
-  needs_.processes = needs_.processes || needs_.images || needs_.containers;
+  needs_.processes = needs_.processes || needs_.ancestors || needs_.images || needs_.containers;
 }
 
 void State::set_trace(StateTrace* trace) {
@@ -104,7 +104,7 @@ void State::reset(const format::SegmentInfo& info) {
   metadata_.clear();
   containers_.reset();
   containers_.set_trace(trace_);
-  clock_.assign(1, {0, info.real_time - info.boot_time});
+  clock_.start(info.real_time - info.boot_time);
 }
 
 Status State::advance(const format::Batch& batch) {
@@ -112,7 +112,7 @@ Status State::advance(const format::Batch& batch) {
   processes_.settle(first);
   cgroups_.settle(first);
   metadata_.settle(first);
-  if (clock_.size() > 1) clock_.erase(clock_.begin(), clock_.end() - 1);
+  clock_.settle();
   reparented_ = 0;
   DSE_TRY(advance_clock(batch));
   if (needs_.processes) DSE_TRY(advance_processes(batch));
@@ -131,7 +131,7 @@ Status State::advance_clock(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints real, samples.ints("real"));
   DSE_TRY_ASSIGN(Ints boot, table->time());
   for (std::uint32_t row = 0; row < samples.rows(); ++row)
-    clock_.push_back({record_number(batch, samples.positions[row]), real[row] - boot[row]});
+    clock_.set(record_number(batch, samples.positions[row]), real[row] - boot[row]);
   return {};
 }
 
@@ -330,6 +330,25 @@ bool State::steady() const {
          !containers_.changed();
 }
 
+std::uint64_t State::holds_until(const Task& task, std::uint64_t number) const {
+  std::uint64_t until = kForEver;
+  auto note = [&](std::uint64_t change) { until = std::min(until, change); };
+  if (needs_.processes) {
+    note(processes_.holds_until(task.pid, number));
+    note(processes_.holds_until(task.ppid, number));
+  }
+  if (needs_.ancestors)
+    for_each_ancestor(task.ppid, task.start_time_ns, number, [&](const Process& parent) {
+      note(processes_.holds_until(parent.ppid, number));
+    });
+  if (needs_.cgroups) note(cgroups_.holds_until(task.cgroup_id, number));
+  if (!needs_.containers) return until;
+  note(containers_.holds_until(task.cgroup_id, task.ns_pid, number));
+  if (const Container* in = container(task.cgroup_id, task.ns_pid, number))
+    note(metadata_.holds_until(in->key, number));
+  return until;
+}
+
 const Cgroup* State::cgroup(std::uint64_t id, std::uint64_t number) const {
   return cgroups_.at(id, number);
 }
@@ -352,13 +371,6 @@ const Process* State::process(std::uint32_t pid, std::uint64_t number) const {
 std::string_view State::cgroup_path(std::uint64_t id, std::uint64_t number) const {
   const Cgroup* found = cgroup(id, number);
   return found ? std::string_view(found->path) : std::string_view();
-}
-
-std::uint64_t State::real_time(std::uint64_t boot_ns, std::uint64_t number) const {
-  auto after = std::upper_bound(clock_.begin(), clock_.end(), number,
-                                [](std::uint64_t n, const ClockVersion& v) { return n < v.from; });
-  if (after != clock_.begin()) --after;
-  return after == clock_.end() ? boot_ns : boot_ns + after->offset;
 }
 
 }  // namespace dse::replay

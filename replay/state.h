@@ -14,6 +14,7 @@
 #include "bpf/abi.h"
 #include "format/batch.h"
 #include "format/source.h"
+#include "replay/clock.h"
 #include "replay/container_tracker.h"
 #include "replay/names.h"
 #include "replay/versioned_table.h"
@@ -22,12 +23,13 @@ namespace dse::replay {
 
 struct StateNeeds {
   bool processes = false;
-  bool images = false;  // what processes execute, with their arguments
+  bool ancestors = false;  // takes processes too
+  bool images = false;     // what processes execute, with their arguments
   bool cgroups = false;
   bool containers = false;  // takes processes and cgroups too
   StateNeeds operator|(const StateNeeds& other) const {
-    return {processes || other.processes, images || other.images, cgroups || other.cgroups,
-            containers || other.containers};
+    return {processes || other.processes, ancestors || other.ancestors, images || other.images,
+            cgroups || other.cgroups, containers || other.containers};
   }
 };
 
@@ -95,6 +97,14 @@ class State {
       start_time_ns = parent->start_time_ns;
     }
   }
+  // A task, as far as what is known of it goes.
+  struct Task {
+    std::uint32_t pid, ppid, ns_pid;
+    std::uint64_t start_time_ns, cgroup_id;
+  };
+  // The first record behind `number` as of which anything that is known of the task, and needed, may be
+  // something else.
+  std::uint64_t holds_until(const Task& task, std::uint64_t number) const;
   // Whether what is known of processes, cgroups or containers changes within the batch. If not, one
   // answer serves all records of a task.
   bool steady() const;
@@ -109,7 +119,10 @@ class State {
   // What became of containers in the batch at hand.
   const std::vector<ContainerFinding>& container_findings() const { return containers_.findings(); }
   // Real time of a boot time, both ns.
-  std::uint64_t real_time(std::uint64_t boot_ns, std::uint64_t number) const;
+  std::uint64_t real_time(std::uint64_t boot_ns, std::uint64_t number) const {
+    return clock_.real_time(boot_ns, number);
+  }
+  const Clock& clock() const { return clock_; }
 
   const format::SegmentInfo& info() const { return info_; }
   Arch arch() const { return arch_; }
@@ -117,11 +130,6 @@ class State {
   unsigned container_edition() const { return container_edition_; }
 
  private:
-  struct ClockVersion {
-    std::uint64_t from;
-    std::uint64_t offset;  // real - boot, ns
-  };
-
   static constexpr unsigned kMaxAncestors = 64;
 
   Status advance_clock(const format::Batch& batch);
@@ -145,7 +153,7 @@ class State {
   static constexpr std::size_t kMaxReparented = std::size_t{1} << 20;
   std::size_t reparented_ = 0;  // processes, in the batch at hand
   ContainerTracker containers_;
-  std::vector<ClockVersion> clock_;
+  Clock clock_;
   StateTrace* trace_ = nullptr;
 };
 

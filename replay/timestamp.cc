@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 namespace dse::replay {
 namespace {
@@ -12,6 +13,28 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 
 void put(std::uint64_t value, int digits, char* out) {
   for (int i = digits; i-- > 0; value /= 10) out[i] = static_cast<char>('0' + value % 10);
+}
+
+// "00" to "99".
+constexpr std::array<char, 200> kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+void put_pair(std::uint32_t value, char* out) { std::memcpy(out, &kPairs[2 * value], 2); }
+
+// The nine digits of a fraction of a second.
+void put_nanoseconds(std::uint32_t ns, char* out) {
+  const std::uint32_t high = ns / 10'000, low = ns % 10'000;  // five digits and four
+  out[0] = static_cast<char>('0' + high / 10'000);
+  put_pair(high / 100 % 100, out + 1);
+  put_pair(high % 100, out + 3);
+  put_pair(low / 100, out + 5);
+  put_pair(low % 100, out + 7);
 }
 
 // Exactly `digits` digits at the front of `text`, which moves behind them.
@@ -34,20 +57,30 @@ bool take(std::string_view& text, char c) {
 
 }  // namespace
 
-void append_rfc3339(std::uint64_t real_ns, std::string& out) {
+char* TimeWriter::write(std::uint64_t real_ns, char* out) {
   using namespace std::chrono;
-  std::uint64_t seconds = real_ns / kSecond;
-  year_month_day date(sys_days(days(seconds / 86400)));
-  std::uint64_t of_day = seconds % 86400;
-  char text[] = "0000-00-00T00:00:00.000000000Z";
-  put(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4, text);
-  put(static_cast<unsigned>(date.month()), 2, text + 5);
-  put(static_cast<unsigned>(date.day()), 2, text + 8);
-  put(of_day / 3600, 2, text + 11);
-  put(of_day / 60 % 60, 2, text + 14);
-  put(of_day % 60, 2, text + 17);
-  put(real_ns % kSecond, 9, text + 20);
-  out.append(text, sizeof(text) - 1);
+  const std::uint64_t seconds = real_ns / kSecond;
+  if (seconds != second_) {
+    second_ = seconds;
+    year_month_day date(sys_days(days(seconds / 86400)));
+    std::uint64_t of_day = seconds % 86400;
+    std::memcpy(text_, "0000-00-00T00:00:00.000000000Z", kRfc3339Bytes);
+    put(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4, text_);
+    put(static_cast<unsigned>(date.month()), 2, text_ + 5);
+    put(static_cast<unsigned>(date.day()), 2, text_ + 8);
+    put(of_day / 3600, 2, text_ + 11);
+    put(of_day / 60 % 60, 2, text_ + 14);
+    put(of_day % 60, 2, text_ + 17);
+  }
+  std::memcpy(out, text_, kRfc3339Bytes);
+  put_nanoseconds(static_cast<std::uint32_t>(real_ns - seconds * kSecond), out + 20);
+  return out + kRfc3339Bytes;
+}
+
+void append_rfc3339(std::uint64_t real_ns, std::string& out) {
+  char text[kRfc3339Bytes];
+  TimeWriter().write(real_ns, text);
+  out.append(text, sizeof(text));
 }
 
 std::string rfc3339(std::uint64_t real_ns) {

@@ -1,6 +1,7 @@
 // Points in time as RFC 3339 in UTC with nanoseconds, and back. No time zone of the host plays a part.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,8 +9,20 @@
 
 namespace dse::replay {
 
-// Appends "2026-11-22T15:32:56.123456789Z" for nanoseconds since 1970.
+// "2026-11-22T15:32:56.123456789Z" for nanoseconds since 1970: as many bytes, whatever the time.
+inline constexpr std::size_t kRfc3339Bytes = 30;
 void append_rfc3339(std::uint64_t real_ns, std::string& out);
+
+// Writes many of them, mostly of one second.
+class TimeWriter {
+ public:
+  // Writes kRfc3339Bytes; returns where they end.
+  char* write(std::uint64_t real_ns, char* out);
+
+ private:
+  std::uint64_t second_ = ~std::uint64_t{0};  // none has that many
+  char text_[kRfc3339Bytes];
+};
 
 std::string rfc3339(std::uint64_t real_ns);
 

@@ -17,6 +17,9 @@ inline std::uint64_t record_number(const format::Batch& batch, std::uint32_t pos
   return batch.number(position);
 }
 
+// The number of no record: all come before it.
+inline constexpr std::uint64_t kForEver = ~std::uint64_t{0};
+
 // Values by key, each with the record number from which on it holds. Versions that no one can ask for
 // any more go away when the next batch begins.
 template <typename Value, typename Key = std::uint64_t>
@@ -32,6 +35,15 @@ class VersionedTable {
     if (after == versions.begin() || !std::prev(after)->alive) return nullptr;
     if (trace_) trace_->read(std::prev(after)->origin);
     return &std::prev(after)->value;
+  }
+  // The first record behind `number` as of which at() may say something else.
+  std::uint64_t holds_until(const Key& key, std::uint64_t number) const {
+    auto found = entries_.find(key);
+    if (found == entries_.end()) return kForEver;
+    const std::vector<Version>& versions = found->second;
+    auto after = std::upper_bound(versions.begin(), versions.end(), number,
+                                  [](std::uint64_t n, const Version& v) { return n < v.from; });
+    return after == versions.end() ? kForEver : after->from;
   }
   const Value* newest(const Key& key) const { return at(key, ~std::uint64_t{0}); }
   // The same for what only keeps an index of the table, and lets nothing depend on the value.

@@ -1,9 +1,12 @@
 // Ways to make a derived column that every point uses.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "replay/event.h"
 
@@ -39,6 +42,47 @@ EventColumn name_numbers(const EventBatch& events, const EventColumn& numbers, N
   out.texts = values;
   return out;
 }
+
+// A column of few different texts, which events are given one by one; without one it is missing.
+class TextColumn {
+ public:
+  explicit TextColumn(const EventBatch& events)
+      : events_(events), index_(events.own_numbers(events.size())), values_(events.own_texts(1)) {}
+
+  // The text is copied; no text: missing.
+  void set(std::uint32_t event, std::string_view text) {
+    if (text.data()) index_[event] = slot_of(text);
+  }
+  EventColumn column() const {
+    EventColumn out;
+    out.index = values_.size() == 1 ? events_.same_index() : index_;
+    out.texts = values_;
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kFew = 16;
+
+  std::uint64_t slot_of(std::string_view text) {
+    if (last_ == 0 || values_[last_] != text) last_ = find(text);
+    return last_;
+  }
+  std::uint64_t find(std::string_view text) {
+    for (std::size_t slot = 1; slot < std::min(values_.size(), kFew); ++slot)
+      if (values_[slot] == text) return slot;
+    auto found = more_.find(text);
+    if (found != more_.end()) return found->second;
+    values_.push_back(events_.own_text(std::string(text)));
+    if (values_.size() > kFew) more_.emplace(values_.back(), values_.size() - 1);
+    return values_.size() - 1;
+  }
+
+  const EventBatch& events_;
+  std::vector<std::uint64_t>& index_;
+  std::vector<std::string_view>& values_;                     // slot 0: missing
+  std::uint64_t last_ = 0;                                    // slot
+  std::unordered_map<std::string_view, std::uint64_t> more_;  // behind the first few
+};
 
 // A text for each distinct text of a column; missing ones stay missing.
 template <typename Make>

@@ -66,7 +66,7 @@ struct Columns {
 struct Joined {
   std::vector<std::uint64_t>&pid, &tid, &uid, &number;
   std::vector<std::uint8_t>&has_sender, &has_tid, &has_number;
-  std::vector<std::string_view>&name, &container, &source, &directed, &result, &cause;
+  TextColumn name, container, source, directed, result, cause;
 
   explicit Joined(const EventBatch& out)
       : pid(out.own_numbers(out.size())),
@@ -76,12 +76,12 @@ struct Joined {
         has_sender(out.own_flags(out.size())),
         has_tid(out.own_flags(out.size())),
         has_number(out.own_flags(out.size())),
-        name(out.own_texts(out.size())),
-        container(out.own_texts(out.size())),
-        source(out.own_texts(out.size())),
-        directed(out.own_texts(out.size())),
-        result(out.own_texts(out.size())),
-        cause(out.own_texts(out.size())) {}
+        name(out),
+        container(out),
+        source(out),
+        directed(out),
+        result(out),
+        cause(out) {}
 
   void set_columns(EventBatch& out) const {
     auto numbers = [&](const char* field, const std::vector<std::uint64_t>& values,
@@ -91,10 +91,8 @@ struct Joined {
       column.present = present;
       out.set_column(field, column);
     };
-    auto texts = [&](const char* field, const std::vector<std::string_view>& values) {
-      EventColumn column;
-      column.texts = values;
-      out.set_column(field, column);
+    auto texts = [&](const char* field, const TextColumn& values) {
+      out.set_column(field, values.column());
     };
     numbers("sig.sender.pid", pid, has_sender);
     numbers("sig.sender.uid", uid, has_sender);
@@ -107,6 +105,35 @@ struct Joined {
     texts("sig.result", result);
     texts("sig.cause", cause);
   }
+};
+
+// The containers of senders, which are few in a batch.
+class SenderContainers {
+ public:
+  explicit SenderContainers(const State& state) : state_(state) {}
+
+  // Valid until the next call.
+  const Container* of(const Sender& sender, std::uint64_t number) {
+    Known& known = known_[(sender.cgroup_id ^ sender.ns_pid) % known_.size()];
+    if (known.cgroup_id != sender.cgroup_id || known.ns_pid != sender.ns_pid ||
+        number < known.from || number >= known.until) {
+      const State::Task task{0, 0, sender.ns_pid, 0, sender.cgroup_id};
+      known = {sender.cgroup_id, sender.ns_pid, number,
+               state_.steady() ? kForEver : state_.holds_until(task, number),
+               state_.container(sender.cgroup_id, sender.ns_pid, number)};
+    }
+    return known.container;
+  }
+
+ private:
+  struct Known {
+    std::uint64_t cgroup_id = 0;
+    std::uint32_t ns_pid = 0;
+    std::uint64_t from = 0, until = 0;
+    const Container* container = nullptr;
+  };
+  const State& state_;
+  std::array<Known, 16> known_;
 };
 
 bool is_joined_field(std::string_view name) {
@@ -168,13 +195,14 @@ class SignalDelivered final : public ObservationPoint {
         (pending_.empty() || c.exits.rows() == 0))
       return {};
     Joined joined(out);
+    SenderContainers containers(state);
     const int child = signal_number(state.arch(), "SIGCHLD").value_or(17);
     std::array<const TableView*, 3> views{&c.generates, &c.delivers, &c.exits};
     DSE_TRY(in_arrival_order(views, [&](std::size_t view, std::uint32_t row) -> Status {
       if (view == 0) {
         note_sent(c, row, child, batch);
       } else if (view == 1) {
-        note_delivered(c, row, child, state, out, joined);
+        note_delivered(c, row, child, state, out, containers, joined);
       } else {
         std::uint64_t task = c.exits.task[row];
         pending_.forget(static_cast<std::uint32_t>(c.pid[task]),
@@ -209,7 +237,7 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   void note_delivered(const Columns& c, std::uint32_t row, int child, const State& state,
-                      const EventBatch& out, Joined& joined) {
+                      const EventBatch& out, SenderContainers& containers, Joined& joined) {
     constexpr std::uint64_t kSignalOfStatus = 0x7f;
     if (!is_signal(c.signal[row])) return;
     std::uint64_t task = c.delivers.task[row];
@@ -221,29 +249,28 @@ class SignalDelivered final : public ObservationPoint {
     if (is_end_of_process(signal, c.deliver_flags[row])) {
       auto fatal = static_cast<std::uint32_t>(c.group_exit[row] & kSignalOfStatus);
       if (c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC) fatal = 0;
-      joined.cause[row] = fatal ? out.own_text(signal_name(state.arch(), static_cast<int>(fatal)))
-                          : c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC
-                              ? std::string_view("execve")
-                              : std::string_view("exit_group");
+      joined.cause.set(row, fatal ? signal_name(state.arch(), static_cast<int>(fatal))
+                            : c.deliver_flags[row] & DSE_DELIVER_GROUP_EXEC ? "execve"
+                                                                            : "exit_group");
       auto sender = fatal ? pending_.fatal(pid, fatal) : std::nullopt;
       if (sender)
-        set_sender(*sender, fatal == kKill ? "generate" : "fatal", row, state, out, joined);
+        set_sender(*sender, fatal == kKill ? "generate" : "fatal", row, out, containers, joined);
       else if (!fatal)
-        joined.source[row] = "kernel";
+        joined.source.set(row, "kernel");
       return;
     }
     auto info_pid = static_cast<std::int32_t>(c.info_pid[row]);
     if (auto sender = pending_.take(pid, tid, signal, code, info_pid)) {
       constexpr std::uint64_t kDefault = 0;  // SIG_DFL
       if (c.handler[row] == kDefault) pending_.note_default(pid, signal, *sender);
-      set_sender(*sender, "generate", row, state, out, joined);
+      set_sender(*sender, "generate", row, out, containers, joined);
       return;
     }
     if (!sent_by_process(code, static_cast<int>(signal) == child)) {
-      joined.source[row] = "kernel";
+      joined.source.set(row, "kernel");
     } else if (c.info_pid[row] != 0 && c.ns_pid[task] == DSE_INITIAL_PID_NS) {
       // The record of sending is missing. What the receiver is told is true in its own namespaces.
-      joined.source[row] = "siginfo";
+      joined.source.set(row, "siginfo");
       joined.has_sender[row] = 1;
       joined.pid[row] = c.info_pid[row];
       joined.uid[row] = c.info_uid[row];
@@ -251,10 +278,10 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   static void set_sender(const Sender& sender, std::string_view source, std::uint32_t row,
-                         const State& state, const EventBatch& out, Joined& joined) {
-    joined.directed[row] = sender.to_process ? "process" : "thread";
-    joined.result[row] = signal_generate_result_name(sender.result);
-    joined.source[row] = sender.known ? source : "kernel";
+                         const EventBatch& out, SenderContainers& containers, Joined& joined) {
+    joined.directed.set(row, sender.to_process ? "process" : "thread");
+    joined.result.set(row, signal_generate_result_name(sender.result));
+    joined.source.set(row, sender.known ? source : "kernel");
     joined.has_number[row] = 1;
     joined.number[row] = sender.number;
     if (!sender.known) return;
@@ -262,10 +289,9 @@ class SignalDelivered final : public ObservationPoint {
     joined.pid[row] = sender.pid;
     joined.tid[row] = sender.tid;
     joined.uid[row] = sender.uid;
-    joined.name[row] = out.own_text(
-        std::string(until_nul(std::string_view(sender.name, sizeof(sender.name)))));
-    const Container* container = state.container(sender.cgroup_id, sender.ns_pid, out.number(row));
-    if (container) joined.container[row] = out.own_text(container->id);
+    joined.name.set(row, until_nul(std::string_view(sender.name, sizeof(sender.name))));
+    if (const Container* container = containers.of(sender, out.number(row)))
+      joined.container.set(row, container->id);
   }
 
   bool join_ = true;  // someone wants to know what the sending side tells

@@ -56,19 +56,19 @@ class SignalGenerated final : public ObservationPoint {
  private:
   static Status target(bool name, const EventBatch& events, EventColumn& out) {
     DSE_TRY_ASSIGN(EventColumn pid, events.source_column("targetPid"));
-    auto& texts = events.own_texts(events.size());
+    TextColumn texts(events);
     for (std::uint32_t i = 0; i < events.size(); ++i) {
       auto target_pid = static_cast<std::uint32_t>(pid.numbers[pid.slot(i)]);
       const Process* process = events.state().process(target_pid, events.number(i));
       if (!process) continue;
       if (name) {
-        texts[i] = events.own_text(std::string(process->name_view()));
+        texts.set(i, process->name_view());
       } else if (const Container* container = events.state().container(
                      process->cgroup_id, process->ns_pid, events.number(i))) {
-        texts[i] = events.own_text(container->id);
+        texts.set(i, container->id);
       }
     }
-    out.texts = texts;
+    out = texts.column();
     return {};
   }
 
@@ -93,10 +93,10 @@ class SignalGenerated final : public ObservationPoint {
       present[i] = sent_by_process(static_cast<std::int32_t>(code.numbers[code.slot(i)]),
                                    static_cast<int>(signal.numbers[signal.slot(i)]) == child);
     if (field == "sig.sender.source") {
-      auto& texts = events.own_texts(events.size());
+      TextColumn texts(events);
       for (std::uint32_t i = 0; i < events.size(); ++i)
-        texts[i] = present[i] ? "generate" : "kernel";
-      out.texts = texts;
+        texts.set(i, present[i] ? "generate" : "kernel");
+      out = texts.column();
       return {};
     }
     const char* same = field == "sig.sender.pid"    ? "proc.pid"
@@ -107,10 +107,10 @@ class SignalGenerated final : public ObservationPoint {
     DSE_TRY_ASSIGN(const EventColumn* of_task,
                    events.column(static_cast<std::size_t>(events.point().field(same))));
     if (of_task->is_text()) {
-      auto& texts = events.own_texts(events.size());
+      TextColumn texts(events);
       for (std::uint32_t i = 0; i < events.size(); ++i)
-        if (present[i]) texts[i] = of_task->texts[of_task->slot(i)];
-      out.texts = texts;
+        if (present[i]) texts.set(i, of_task->texts[of_task->slot(i)]);
+      out = texts.column();
     } else {
       auto& numbers = events.own_numbers(events.size());
       for (std::uint32_t i = 0; i < events.size(); ++i)

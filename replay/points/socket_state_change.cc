@@ -159,7 +159,7 @@ class SocketStateChange final : public ObservationPoint {
     std::uint32_t n = events.size();
     auto& numbers = events.own_numbers(n);
     auto& present = events.own_flags(n);
-    auto& texts = events.own_texts(n);
+    TextColumn texts(events);
     bool number = field == "sock.owner.pid" || field == "sock.owner.uid";
     bool pid = field == "sock.owner.pid", name = field == "sock.owner.name";
     bool source = field == "sock.owner.source";
@@ -170,26 +170,26 @@ class SocketStateChange final : public ObservationPoint {
         if (found != existing_.end()) existing = &found->second;
       }
       std::uint64_t how = existing ? existing->source : columns.source[i];
-      if (source) texts[i] = source_name(how);
+      if (source) texts.set(i, source_name(how));
       if (source || how == DSE_OWNER_UNKNOWN) continue;
       if (number) {
         present[i] = 1;
         numbers[i] = pid ? (existing ? existing->pid : columns.pid[i])
                          : (existing ? existing->uid : columns.uid[i]);
       } else if (name) {
-        texts[i] = existing ? std::string_view(existing->name) : until_nul(columns.name[i]);
+        texts.set(i, existing ? std::string_view(existing->name) : until_nul(columns.name[i]));
       } else if (const Container* container = events.state().container(
                      existing ? existing->cgroup_id : columns.cgroup[i],
                      static_cast<std::uint32_t>(existing ? existing->ns_pid : columns.ns_pid[i]),
                      events.number(i))) {
-        texts[i] = container->id;
+        texts.set(i, container->id);
       }
     }
     if (number) {
       out.numbers = numbers;
       out.present = present;
     } else {
-      out.texts = texts;
+      out = texts.column();
     }
     return {};
   }

@@ -16,6 +16,20 @@ std::string rfc3339(std::uint64_t ns) {
   return out;
 }
 
+TEST(timestamp, written_one_after_the_other) {
+  TimeWriter times;
+  char text[kRfc3339Bytes];
+  for (std::uint64_t ns :
+       {std::uint64_t{0}, kSecond - 1, kSecond, kSecond + 1, 86'399 * kSecond + 99'990'001,
+        86'400 * kSecond, 1'795'361'576'123'456'789u, 1'795'361'576'000'000'009u, std::uint64_t{5},
+        ~std::uint64_t{0}}) {
+    EXPECT_EQ(times.write(ns, text), text + kRfc3339Bytes);
+    EXPECT_EQ(std::string_view(text, kRfc3339Bytes), rfc3339(ns));
+    std::string fraction = std::to_string(ns % kSecond);
+    EXPECT_EQ(std::string_view(text + 20, 9), std::string(9 - fraction.size(), '0') + fraction);
+  }
+}
+
 TEST(timestamp, known_moments) {
   EXPECT_EQ(rfc3339(0), "1970-01-01T00:00:00.000000000Z");
   EXPECT_EQ(rfc3339(951'782'400 * kSecond), "2000-02-29T00:00:00.000000000Z");
