@@ -15,9 +15,20 @@
 namespace dse::tools {
 namespace {
 
-constexpr std::size_t kBufferBytes = 256 * 1024;
-
 Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}; }
+
+// Leaves the first `most` events.
+void limit_runs(std::uint64_t most, std::vector<replay::EventPage::Run>& runs) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const std::uint32_t n = runs[i].end - runs[i].begin;
+    if (n > most) {
+      runs[i].end = runs[i].begin + static_cast<std::uint32_t>(most);
+      runs.resize(i + 1);
+      return;
+    }
+    most -= n;
+  }
+}
 
 }  // namespace
 
@@ -91,10 +102,37 @@ Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
     auto places = printer->json_ ? renderers.json->fields() : renderers.text->fields();
     for (std::size_t place : places) used.push_back(point->fields()[place].name);
   }
+  EventWriter::Mark mark;
+  if (options.mark)
+    mark = [&at = *printer](const auto& events, auto event, auto line, auto& out) {
+      at.mark(events, event, line, out);
+    };
+  printer->writer_ = std::make_unique<EventWriter>(options.jobs, std::move(mark));
   if (options.summary) used.clear();
   if (options.summary || options.pace) used.push_back("evt.time");
   session.use_only(used);
   return printer;
+}
+
+bool Printer::print(replay::EventPage page) {
+  const auto& sources = page.sources();
+  if (hold_) {
+    for (const replay::EventPage::Run& run : page.runs())
+      for (std::uint32_t i = run.begin; i < run.end; ++i)
+        print(replay::Event(sources[run.source].events, sources[run.source].chosen[i]));
+    return true;
+  }
+  std::vector<replay::EventPage::Run> runs = page.runs();
+  if (options_.limit != 0) limit_runs(options_.limit - printed_, runs);
+  count(page, runs);
+  if (options_.summary) return within_limit();
+  auto rendered = std::make_shared<RenderedPage>(std::move(page));
+  for (const replay::EventPage::Source& source : rendered->page.sources()) {
+    const replay::Renderer& of = renderer(renderers_.at(&source.events->point()));
+    rendered->renderers.push_back(&of);
+    rendered->columns.push_back(of.columns(*source.events));
+  }
+  return writer_->write(std::move(rendered), std::move(runs)) && within_limit();
 }
 
 bool Printer::print(const replay::Event& event) {
@@ -108,14 +146,10 @@ bool Printer::print(const replay::Event& event) {
     return true;
   }
   count(*last_, options_.summary ? time_of(event) : std::nullopt);
-  if (!options_.summary) render(event, buffer_);
-  return go_on();
-}
-
-// What is to be done after an event was put into the buffer.
-bool Printer::go_on() {
-  if (buffer_.size() >= kBufferBytes && !flush()) return false;
-  return options_.limit == 0 || printed_ < options_.limit;
+  if (options_.summary) return within_limit();
+  buffer_.clear();
+  render(event, buffer_);
+  return writer_->write(buffer_.view()) && within_limit();
 }
 
 void Printer::count(Renderers& renderers, std::optional<std::uint64_t> time) {
@@ -126,22 +160,37 @@ void Printer::count(Renderers& renderers, std::optional<std::uint64_t> time) {
   last_time_ = std::max(last_time_, *time);
 }
 
+void Printer::count(const replay::EventPage& page,
+                    const std::vector<replay::EventPage::Run>& runs) {
+  for (const replay::EventPage::Run& run : runs) {
+    const replay::EventPage::Source& source = page.sources()[run.source];
+    Renderers& renderers = renderers_.at(&source.events->point());
+    for (std::uint32_t i = run.begin; i < run.end && options_.summary; ++i)
+      count(renderers, time_of(replay::Event(source.events, source.chosen[i])));
+    if (options_.summary) continue;
+    renderers.count += run.end - run.begin;
+    printed_ += run.end - run.begin;
+  }
+}
+
 std::optional<std::uint64_t> Printer::time_of(const replay::Event& event) const {
   auto boot = event.number("evt.time");
   if (!boot) return {};
-  return event.batch().state().real_time(*boot, event.batch().number(event.row()));
+  return event.batch().real_time(*boot, event.row());
 }
 
 void Printer::keep(const replay::Event& event) {
   if (*hold_ == 0) return;
   if (held_.size() < *hold_) held_.emplace_back();
   Held& held = held_[kept_++ % *hold_];
-  held.line.clear();
   held.renderers = last_;
-  if (options_.summary)
+  if (options_.summary) {
     held.time = time_of(event);
-  else
-    render(event, held.line);
+  } else {
+    buffer_.clear();
+    render(event, buffer_);
+    held.line.assign(buffer_.view());
+  }
 }
 
 bool Printer::show_held() {
@@ -150,59 +199,49 @@ bool Printer::show_held() {
   for (std::size_t i = 0; i < held_.size() && more; ++i) {
     const Held& held = held_[(kept_ + i) % held_.size()];
     count(*held.renderers, held.time);
-    buffer_ += held.line;
-    more = go_on();
+    more = writer_->write(held.line) && within_limit();
   }
   held_ = {};
   return more;
 }
 
-void Printer::render(const replay::Event& event, std::string& out) {
+const replay::Renderer& Printer::renderer(const Renderers& renderers) const {
+  if (json_) return *renderers.json;
+  return *renderers.text;
+}
+
+void Printer::render(const replay::Event& event, replay::TextBuffer& out) {
+  line_.clear();
+  renderer(*last_).append(event.batch(), event.row(), line_);
   if (options_.mark)
-    render_marked(event, out);
-  else if (json_)
-    last_->json->append(event.batch(), event.row(), out);
+    mark(event.batch(), event.row(), line_, out);
   else
-    last_->text->append(event.batch(), event.row(), out);
-  out += '\n';
+    out.append(line_);
+  out.append("\n");
 }
 
 // The event with what its filters say before it.
-void Printer::render_marked(const replay::Event& event, std::string& out) {
-  replay::filter::Verdict verdict = event.verdict();
+void Printer::mark(const replay::EventBatch& events, std::uint32_t event, std::string_view line,
+                   replay::TextBuffer& out) const {
+  replay::filter::Verdict verdict = events.verdict(event);
   const char* word = verdict.keep ? "keep" : "drop";
   std::string by = verdict.by != replay::filter::Verdict::kNone
-                       ? event.batch().point().chain().filters()[verdict.by].spec->label
+                       ? events.point().chain().filters()[verdict.by].spec->label
                    : verdict.keep ? "no select"
                                   : "no select matched";
   if (!json_) {
-    fmt::format_to(std::back_inserter(out), "{}  {:<18} ", word, shown(by));
-    last_->text->append(event.batch(), event.row(), out);
+    out.append(fmt::format("{}  {:<18} ", word, shown(by)));
+    out.append(line);
     return;
   }
-  fmt::format_to(std::back_inserter(out), "{{\"verdict\":\"{}\",\"by\":\"", word);
-  replay::append_json_string(by, out);
-  out += "\",";
-  std::size_t begin = out.size();
-  last_->json->append(event.batch(), event.row(), out);
-  out.erase(begin, 1);  // its own bracket
-  if (out.ends_with(",}")) out.erase(out.size() - 2, 1);
+  std::string text = fmt::format("{{\"verdict\":\"{}\",\"by\":\"", word);
+  replay::append_json_string(by, text);
+  text += line == "{}" ? "\"" : "\",";
+  out.append(text);
+  out.append(line.substr(1));  // without its own bracket
 }
 
-bool Printer::flush() {
-  if (error_ || reader_gone_) return false;
-  if (buffer_.empty()) {  // nothing to write that would tell
-    reader_gone_ = stdout_reader_gone();
-    return !reader_gone_;
-  }
-  auto written = write_stdout(buffer_);
-  buffer_.clear();
-  if (!written)
-    error_ = written.error();
-  else
-    reader_gone_ = !*written;
-  return !error_ && !reader_gone_;
-}
+bool Printer::flush() { return writer_->flush(); }
 
 bool Printer::tell_notes() {
   const auto& notes = session_->source().notes();
@@ -218,10 +257,10 @@ int Printer::finish() {
   auto losses = losses_that_matter(*session_, options_.window.given());
   print_summary(losses);
   flush();
-  if (error_) return fail(*error_);
+  if (error()) return fail(*error());
   int code = tell_notes() ? kOk : kDamaged;
   // A reader that has gone does not care.
-  if (reader_gone_) return code;
+  if (writer_->reader_gone()) return code;
   bool limited = stopped_ || (options_.limit && printed_ >= options_.limit);
   bool complete = report_completeness(*session_, losses, {options_.quiet, limited});
   return code == kOk && !complete && options_.fail_on_loss ? kLoss : code;
@@ -229,12 +268,12 @@ int Printer::finish() {
 
 void Printer::print_summary(const std::vector<format::Loss>& losses) {
   if (!options_.summary) return;
-  std::string first, last;
+  std::string first, last, text;
   if (first_time_) {
     first = replay::rfc3339(first_time_);
     last = replay::rfc3339(last_time_);
   }
-  auto out = std::back_inserter(buffer_);
+  auto out = std::back_inserter(text);
   if (json_) {
     fmt::format_to(out, "{{\"events\":{},\"points\":{{", printed_);
     const char* separator = "";
@@ -243,7 +282,7 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
                      renderers_.at(point.get()).count);
       separator = ",";
     }
-    buffer_ += '}';
+    text += '}';
     if (first_time_) fmt::format_to(out, ",\"first\":\"{}\",\"last\":\"{}\"", first, last);
     fmt::format_to(out, ",\"lost\":{}}}\n", total(losses));
   } else {
@@ -254,6 +293,7 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
     fmt::format_to(out, "{:>14}  records lost\n", human_count(total(losses)));
     if (first_time_) fmt::format_to(out, "from {}\nto   {}\n", first, last);
   }
+  writer_->write(text);
 }
 
 }  // namespace dse::tools

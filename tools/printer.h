@@ -12,6 +12,7 @@
 
 #include "replay/render.h"
 #include "replay/session.h"
+#include "tools/event_writer.h"
 #include "tools/selection.h"
 #include "tools/window.h"
 
@@ -28,6 +29,7 @@ struct EventOptions {
   bool summary = false;
   bool mark = false;  // also what filters drop, and why
   bool fail_on_loss = false;
+  unsigned jobs = 1;                           // threads
   bool quiet = false;                          // say nothing at the end when nothing is missing
   const CLI::Option* fields_option = nullptr;  // --fields '' is not the same as no --fields
 
@@ -47,7 +49,8 @@ class Printer {
   static Result<std::unique_ptr<Printer>> make(const EventOptions& options,
                                                replay::Session& session);
 
-  // Prints or counts one event; false: the limit is reached, or no one reads any more.
+  // Prints or counts events; false: the limit is reached, or no one reads any more.
+  bool print(replay::EventPage page);
   bool print(const replay::Event& event);
   // Until show_held(), print() keeps the last `count` events and shows none.
   void hold(std::uint64_t count) { hold_ = count; }
@@ -65,7 +68,7 @@ class Printer {
   // Returns the exit code.
   int finish();
   // Set when writing to standard output failed.
-  const std::optional<Error>& error() const { return error_; }
+  const std::optional<Error>& error() const { return writer_->error(); }
 
  private:
   Printer() = default;
@@ -82,11 +85,14 @@ class Printer {
     std::optional<std::uint64_t> time;
   };
 
-  void render(const replay::Event& event, std::string& out);
-  void render_marked(const replay::Event& event, std::string& out);
+  const replay::Renderer& renderer(const Renderers& renderers) const;
+  void render(const replay::Event& event, replay::TextBuffer& out);
+  void mark(const replay::EventBatch& events, std::uint32_t event, std::string_view line,
+            replay::TextBuffer& out) const;
   void count(Renderers& renderers, std::optional<std::uint64_t> time);
+  void count(const replay::EventPage& page, const std::vector<replay::EventPage::Run>& runs);
   void keep(const replay::Event& event);
-  bool go_on();
+  bool within_limit() const { return options_.limit == 0 || printed_ < options_.limit; }
   void print_summary(const std::vector<format::Loss>& losses);
 
   EventOptions options_;
@@ -97,7 +103,9 @@ class Printer {
   std::map<const replay::ObservationPoint*, Renderers> renderers_;
   const replay::ObservationPoint* last_point_ = nullptr;
   Renderers* last_ = nullptr;
-  std::string buffer_;
+  std::unique_ptr<EventWriter> writer_;
+  std::string line_;
+  replay::TextBuffer buffer_;
   std::optional<std::uint64_t> hold_;
   std::vector<Held> held_;  // a ring
   std::uint64_t kept_ = 0;  // that came into it
@@ -106,8 +114,6 @@ class Printer {
   bool stopped_ = false;
   std::uint64_t printed_ = 0;
   std::uint64_t first_time_ = 0, last_time_ = 0;  // real, ns
-  std::optional<Error> error_;
-  bool reader_gone_ = false;  // of a pipe: not an error
 };
 
 }  // namespace dse::tools

@@ -1,5 +1,8 @@
 // dse replay: the events of a capture.
+#include <algorithm>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include "format/capture_reader.h"
 #include "tools/commands.h"
@@ -45,6 +48,9 @@ int run(Options& options) {
   auto speed = parse_speed(options.speed);
   if (!speed) return fail(speed.error());
   options.events.pace = speed->has_value();
+  if (options.events.jobs == 0)
+    options.events.jobs = std::max(1u, std::thread::hardware_concurrency());
+  if (*speed) options.events.jobs = 1;  // who waits needs no help
   if (*speed && options.events.summary)
     return fail({ErrorCode::usage, "--speed shows events in time, and --summary shows none"});
   auto reader = format::CaptureReader::open(options.paths);
@@ -57,12 +63,12 @@ int run(Options& options) {
 
   if (*speed) return run_paced(**speed, session, **printer);
   while (true) {
-    auto event = session.next();
-    if (!event) {
+    auto page = session.next_page();
+    if (!page) {
       (*printer)->flush();
-      return fail(event.error());
+      return fail(page.error());
     }
-    if (!*event || !(*printer)->print(**event)) break;
+    if (!*page || !(*printer)->print(std::move(**page))) break;
   }
   return (*printer)->finish();
 }
@@ -77,6 +83,10 @@ Command add_replay(CLI::App& app) {
                    "captures: directories or files, read one after the other; - is stdin")
       ->required();
   options->events.add_to(*command);
+  command
+      ->add_option("-j,--jobs", options->events.jobs,
+                   "threads to use; 0: as many as there are CPUs. The output is the same [1]")
+      ->check(CLI::Range(0, 256));
   command->add_option(
       "--speed", options->speed,
       "show each event when its time has come, at this multiple of the pace at which "
