@@ -3,6 +3,7 @@
 #include <capnp/dynamic.h>
 #include <capnp/message.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -48,6 +49,11 @@ struct Table::Impl {
   std::uint32_t task_rows;  // how many tasks there are to refer to
   Batch::Impl* batch = nullptr;
   std::uint8_t slot;
+  ColumnUse* use = nullptr;
+
+  void note_use(unsigned column) const {
+    if (use) use->note(layout->kind, column);
+  }
 
   struct Column {
     std::optional<Integers> ints;
@@ -58,8 +64,10 @@ struct Table::Impl {
   std::optional<std::vector<std::uint32_t>> positions;
 
   Result<std::span<const std::uint64_t>> common_ints(
-      std::optional<Integers>& cache, schema::Ints::Reader (schema::Common::Reader::*get)() const) {
+      std::optional<Integers>& cache, ColumnUse::Common column,
+      schema::Ints::Reader (schema::Common::Reader::*get)() const) {
     if (!cache) {
+      note_use(column);
       schema::Ints::Reader ints;
       DSE_TRY(guarded(lazy, [&] { ints = ((*common).*get)(); }));
       DSE_TRY_ASSIGN(cache, read_ints(lazy, ints, rows));
@@ -78,6 +86,7 @@ std::uint32_t Table::rows() const { return impl_->rows; }
 Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
   auto& cache = impl_->columns[column].ints;
   if (!cache) {
+    if (column < ColumnUse::kMaxColumns) impl_->note_use(column);
     const ColumnLayout& layout = impl_->layout->columns[column];
     schema::Ints::Reader ints;
     DSE_TRY(guarded(impl_->lazy, [&] {
@@ -96,6 +105,7 @@ Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
 Result<StringColumn> Table::strings(unsigned column) const {
   auto& cache = impl_->columns[column].strings;
   if (!cache) {
+    if (column < ColumnUse::kMaxColumns) impl_->note_use(column);
     const ColumnLayout& layout = impl_->layout->columns[column];
     std::uint32_t fixed_size = layout.abi == Abi::fixed ? layout.size : 0;
     bool there = false;
@@ -117,16 +127,16 @@ Result<StringColumn> Table::strings(unsigned column) const {
 }
 
 Result<std::span<const std::uint64_t>> Table::time() const {
-  return impl_->common_ints(impl_->time, &schema::Common::Reader::getTime);
+  return impl_->common_ints(impl_->time, ColumnUse::time, &schema::Common::Reader::getTime);
 }
 
 Result<std::span<const std::uint64_t>> Table::cpu() const {
-  return impl_->common_ints(impl_->cpu, &schema::Common::Reader::getCpu);
+  return impl_->common_ints(impl_->cpu, ColumnUse::cpu, &schema::Common::Reader::getCpu);
 }
 
 Result<std::span<const std::uint64_t>> Table::task() const {
   bool first = !impl_->task;
-  auto rows = impl_->common_ints(impl_->task, &schema::Common::Reader::getTask);
+  auto rows = impl_->common_ints(impl_->task, ColumnUse::task, &schema::Common::Reader::getTask);
   if (!rows || !first) return rows;
   for (std::uint64_t row : *rows)
     if (row >= impl_->task_rows) {
@@ -140,6 +150,7 @@ Result<std::span<const std::uint64_t>> Table::task() const {
 
 struct Batch::Impl {
   std::shared_ptr<void> keep;
+  std::shared_ptr<ColumnUse> use;  // where it is noted; nullptr: nowhere
   std::unique_ptr<capnp::MessageReader> message;
   const LazyMessage* lazy = nullptr;
   schema::Block::Reader block;
@@ -169,6 +180,7 @@ Status Batch::Impl::read_tasks() {
   auto task = block.getTasks();
   impl->layout = &task_layout();
   impl->lazy = lazy;
+  impl->use = use.get();
   impl->columns.resize(impl->layout->columns.size());
   impl->reader = task;
   impl->rows = task.getCount();
@@ -182,6 +194,7 @@ Result<std::uint32_t> Batch::Impl::read_table(const TableLayout& layout, std::ui
   auto impl = std::make_unique<Table::Impl>();
   impl->layout = &layout;
   impl->lazy = lazy;
+  impl->use = use.get();
   impl->columns.resize(layout.columns.size());
   impl->batch = this;
   impl->slot = slot;
@@ -323,6 +336,7 @@ Result<std::span<const std::uint8_t>> Batch::order() const { return impl_->load_
 
 Result<std::span<const std::uint32_t>> Table::positions() const {
   if (!impl_->positions) {
+    impl_->note_use(ColumnUse::positions);
     DSE_TRY_ASSIGN(auto order, impl_->batch->load_order());
     std::vector<std::uint32_t> positions;
     positions.reserve(impl_->rows);
@@ -344,13 +358,37 @@ Result<StringColumn> Batch::raw() const {
 }
 
 Result<Batch> read_batch(std::unique_ptr<capnp::MessageReader> message, const LazyMessage* lazy,
-                         std::shared_ptr<void> keep) {
+                         std::shared_ptr<void> keep, std::shared_ptr<ColumnUse> use) {
   auto impl = std::make_unique<Batch::Impl>();
   impl->keep = std::move(keep);
+  impl->use = std::move(use);
   impl->message = std::move(message);
   impl->lazy = lazy;
   DSE_TRY(impl->read());
   return Batch(std::move(impl));
+}
+
+Status unpack_used(const Batch& batch, const ColumnUse& use) {
+  auto unpack = [&](const Table& table) -> Status {
+    const TableLayout& layout = table.layout();
+    for (unsigned i = 0; i < std::min<std::size_t>(layout.columns.size(), ColumnUse::kMaxColumns);
+         ++i) {
+      if (!use.is_used(layout.kind, i)) continue;
+      if (layout.columns[i].is_string())
+        DSE_TRY(table.strings(i));
+      else
+        DSE_TRY(table.ints(i));
+    }
+    if (use.is_used(layout.kind, ColumnUse::time)) DSE_TRY(table.time());
+    if (use.is_used(layout.kind, ColumnUse::cpu)) DSE_TRY(table.cpu());
+    if (use.is_used(layout.kind, ColumnUse::task)) DSE_TRY(table.task());
+    if (use.is_used(layout.kind, ColumnUse::positions)) DSE_TRY(table.positions());
+    return {};
+  };
+  DSE_TRY(unpack(batch.tasks()));
+  for (Kind kind : batch.kinds())
+    if (const Table* table = batch.table(kind)) DSE_TRY(unpack(*table));
+  return {};
 }
 
 Result<Batch> read_batch(std::unique_ptr<ColumnMessage> message) {

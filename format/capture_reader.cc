@@ -133,6 +133,29 @@ Step CaptureReader::idle() {
   return Step{Step::What::idle, {}};
 }
 
+void CaptureReader::read_ahead(Executor executor) {
+  ahead_ = std::make_unique<ReadAhead>(std::move(executor));
+  use_ = std::make_shared<ColumnUse>();
+}
+
+// Reads the next header, and has its batch opened if it looks as if it were wanted.
+void CaptureReader::start_ahead() {
+  if (!ahead_ || follow_ || !reader_->source().can_seek()) return;
+  next_batch_.reset();
+  next_ = reader_->next();
+  if (!*next_ || !**next_) return;
+  const EntryRef& entry = ***next_;
+  const Lane* lane = lane_of(entry.header);
+  if (entry.header.type != EntryType::block || !lane || !is_wanted(entry.header, *lane)) return;
+  ahead_->start([this, &entry] { next_batch_ = open_batch_ahead(entry.header, entry.body, use_); });
+}
+
+Result<std::optional<EntryRef>> CaptureReader::next_entry() {
+  if (!next_) return reader_->next();
+  if (ahead_->started()) ahead_->finish();
+  return *std::exchange(next_, std::nullopt);
+}
+
 Result<Step> CaptureReader::next() {
   if (std::exchange(idle_, false)) follow_->watch().wait(follow_->options().patience);
   while (true) {
@@ -144,7 +167,7 @@ Result<Step> CaptureReader::next() {
     }
     if (follow_ && follow_->passes_start(reader_->position()))
       return Step{Step::What::idle, {}};  // and no reason to wait
-    auto entry = reader_->next();
+    auto entry = next_entry();
     if (!entry) {
       if (entry.error().code() != ErrorCode::damaged) return entry.error();
       close_segment(entry.error());
@@ -169,7 +192,9 @@ Result<Step> CaptureReader::next() {
            fmt::format("{}: at byte {}: {}", name_, offset, step.error().message()));
       continue;
     }
-    if (*step) return std::move(**step);
+    if (!*step) continue;
+    if ((*step)->what == Step::What::batch) start_ahead();
+    return std::move(**step);
   }
 }
 
@@ -291,7 +316,11 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
                                           name_, kind.kind));
     }
   if (!is_wanted(header, *lane)) return std::optional<Step>();
-  DSE_TRY_ASSIGN(Batch batch, open_batch(header, std::move(entry.body), &counters_));
+  auto opened = std::exchange(next_batch_, std::nullopt);
+  if (!opened) {
+    DSE_TRY_ASSIGN(opened, open_batch(header, std::move(entry.body), &counters_, use_));
+  }
+  Batch batch = std::move(*opened);
   if (batch.slice() != 0) {
     // Who puts events in order has a whole slice in memory.
     if (std::exchange(slice_, batch.slice()) != batch.slice()) slice_bytes_ = 0;

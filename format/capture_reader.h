@@ -7,6 +7,7 @@
 
 #include "format/capture_directory.h"
 #include "format/follow.h"
+#include "format/read_ahead.h"
 #include "format/segment_reader.h"
 #include "format/source.h"
 
@@ -38,6 +39,10 @@ class CaptureReader final : public Source {
   void report_damage(const Error& error) override;
   const std::vector<Note>& notes() const override { return notes_; }
   std::vector<Loss> losses() const override;
+
+  // From now on another thread opens the next batch while the one at hand is in use, where the input can be
+  // sought in. What comes out is the same. The executor is not called but by next().
+  void read_ahead(Executor executor);
 
   // For `dse info`: told of every entry, whatever next() makes of it.
   struct Observer {
@@ -73,6 +78,8 @@ class CaptureReader final : public Source {
   // More than this many hosts at a time are never in one capture.
   static constexpr std::size_t kMaxLanes = 1024;
 
+  Result<std::optional<EntryRef>> next_entry();
+  void start_ahead();
   Result<std::optional<Step>> take(EntryRef& entry);
   Result<std::optional<Step>> take_segment(EntryRef& entry);
   Result<std::optional<Step>> take_batch(EntryRef& entry);
@@ -108,6 +115,13 @@ class CaptureReader final : public Source {
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;  // of captures that are over
   ReadCounters counters_;
+
+  // Only where batches are opened ahead: the entry behind the one at hand, and the batch that it is if that
+  // has been opened already.
+  std::optional<Result<std::optional<EntryRef>>> next_;
+  std::optional<Batch> next_batch_;
+  std::shared_ptr<ColumnUse> use_;
+  std::unique_ptr<ReadAhead> ahead_;  // who goes first, as it may be at work
 };
 
 }  // namespace dse::format

@@ -314,11 +314,12 @@ Result<std::unique_ptr<LazyMessage>> LazyEntry::open(std::shared_ptr<LazyEntry> 
   return std::make_unique<LazyMessage>(segments, std::move(fetch), traversal);
 }
 
-Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounters* counters) {
+Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounters* counters,
+                         std::shared_ptr<ColumnUse> use) {
   auto entry = std::make_shared<LazyEntry>(header, std::move(body), counters);
   DSE_TRY_ASSIGN(std::unique_ptr<LazyMessage> message, LazyEntry::open(entry));
   const LazyMessage* lazy = message.get();
-  DSE_TRY_ASSIGN(Batch batch, read_batch(std::move(message), lazy, entry));
+  DSE_TRY_ASSIGN(Batch batch, read_batch(std::move(message), lazy, entry, std::move(use)));
 
   bool is_snapshot = batch.snapshot().has_value();
   if (is_snapshot != (header.type == EntryType::snapshot) || batch.count() != header.count ||
@@ -338,6 +339,16 @@ Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounter
     if (batch.table(kind) && batch.table(kind)->rows() != 0 && !header.has_kind(kind))
       return damaged("a block has records of a kind that its header does not name");
   return batch;
+}
+
+std::optional<Batch> open_batch_ahead(const EntryHeader& header, BodyReader body,
+                                      std::shared_ptr<ColumnUse> use) {
+  try {
+    auto batch = open_batch(header, std::move(body), nullptr, use);
+    if (batch && unpack_used(*batch, *use)) return std::move(*batch);
+  } catch (const std::bad_alloc&) {  // there may be memory when it is needed
+  }
+  return {};
 }
 
 }  // namespace dse::format

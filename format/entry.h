@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "format/batch.h"
+#include "format/column_use.h"
 #include "format/layout.h"
 #include "format/result.h"
 
@@ -115,6 +117,11 @@ struct ReadCounters {
 };
 
 // A block or snapshot as a batch, checked against its header.
-Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounters* counters);
+Result<Batch> open_batch(const EntryHeader& header, BodyReader body, ReadCounters* counters,
+                         std::shared_ptr<ColumnUse> use = nullptr);
+// The same with the columns unpacked that were used before, for another thread; nothing if anything of it
+// fails: then who opens it will see.
+std::optional<Batch> open_batch_ahead(const EntryHeader& header, BodyReader body,
+                                      std::shared_ptr<ColumnUse> use);
 
 }  // namespace dse::format

@@ -82,12 +82,28 @@ bool EventWriter::flush() {
   return !failed_;
 }
 
+void EventWriter::run(std::function<void()> task) {
+  if (threads_.empty()) return;
+  {
+    std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  queued_.notify_one();
+}
+
 void EventWriter::work() {
   Bench bench;
   while (true) {
     std::unique_lock lock(mutex_);
-    queued_.wait(lock, [&] { return ended_ || !queue_.empty(); });
+    queued_.wait(lock, [&] { return ended_ || !tasks_.empty() || !queue_.empty(); });
     if (ended_) return;
+    if (!tasks_.empty()) {
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      continue;
+    }
     Portion portion = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();

@@ -48,6 +48,9 @@ class EventWriter {
   // Writes out what is held back; false as above.
   bool flush();
 
+  // Has another thread do something else in between, some time or never.
+  void run(std::function<void()> task);
+
   // Set when writing to standard output failed.
   const std::optional<Error>& error() const { return error_; }
   // Of a pipe: no error.
@@ -85,6 +88,7 @@ class EventWriter {
   std::mutex mutex_;
   std::condition_variable queued_, turned_;
   std::deque<Portion> queue_;
+  std::deque<std::function<void()>> tasks_;  // before portions
   std::uint64_t next_ = 0;  // turn of the next portion that is added
   bool ended_ = false;
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,6 +63,8 @@ class Printer {
   std::optional<std::uint64_t> time_of(const replay::Event& event) const;
   // Says what the source has noted since this was last called. False: something could not be read.
   bool tell_notes();
+  // Has one of its threads do something else; see EventOptions::jobs.
+  void run(std::function<void()> task) { writer_->run(std::move(task)); }
   // The source was not read to its end.
   void set_stopped() { stopped_ = true; }
   // Ends the answer: the counts, with --summary, what the source noted, and whether anything is missing.

@@ -1,5 +1,6 @@
 // dse replay: the events of a capture.
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -55,6 +56,7 @@ int run(Options& options) {
     return fail({ErrorCode::usage, "--speed shows events in time, and --summary shows none"});
   auto reader = format::CaptureReader::open(options.paths);
   if (!reader) return fail(reader.error());
+  format::CaptureReader& source = **reader;
   replay::Session session(std::move(*reader));
   if (auto status = set_window(options.events.window, options.paths, session); !status)
     return fail(status.error());
@@ -62,6 +64,8 @@ int run(Options& options) {
   if (!printer) return fail(printer.error());
 
   if (*speed) return run_paced(**speed, session, **printer);
+  if (options.events.jobs > 1)
+    source.read_ahead([&at = **printer](std::function<void()> task) { at.run(std::move(task)); });
   while (true) {
     auto page = session.next_page();
     if (!page) {

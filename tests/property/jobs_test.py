@@ -48,7 +48,7 @@ class Jobs(unittest.TestCase):
 
     def test_random_questions(self):
         pick = random.Random(7)
-        for _ in range(24):
+        for _ in range(16):
             window = pick.choice(((), ("-n", str(pick.randrange(1, 20000))), ("-S", "+1ms"),
                                   ("--num", f"{pick.randrange(1, 500)}..{pick.randrange(500, 30000)}")))
             points = pick.choice(((), ("--profile", "all", "--self")))
