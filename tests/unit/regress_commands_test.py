@@ -151,6 +151,26 @@ class Digest(Case):
         self.assertEqual(self.digest(SMALL, "-s", "proc.pid = 4000000"), ("0" * 32, 0))
 
 
+class Info(Case):
+    def test_what_a_short_recording_cost(self):
+        """Of one second it is nearly all the start, so there is no share of a CPU."""
+        said = self.dse("info", os.path.join(CAPTURES, "synthetic-v2.dse")).decode()
+        self.assertIn("150 ms of CPU for the recorder, 19.0 MiB of memory at most\n", said)
+        self.assertIn("120 ms for the programs; rings", said)
+
+    def test_one_of_each_is_singular(self):
+        out = self.place("one.dse")
+        number = json.loads(self.dse("replay", "-q", SMALL, "-n", "1"))["evt"]["num"]
+        self.dse("filter", SMALL, "--num", str(number), "-q", "-w", out)
+        self.assertIn("dse: 1 event passes; wrote ", self.said)
+        self.assertIn(" with 1 block\n", self.dse("info", out).decode())
+        self.assertRegex(self.dse("digest", out).decode(), r"^[0-9a-f]{32}  1 event\n$")
+        self.dse("diff", out, out)
+        self.assertIn(": 1 event\n", self.said)
+        self.dse("verify", out)
+        self.assertIn("good: every byte of 1 segment with 1 block and ", self.said)
+
+
 class Diff(Case):
     def diff(self, *arguments, code=1):
         return json.loads(self.dse("diff", "-o", "json", *arguments, code=code))
