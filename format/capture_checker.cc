@@ -6,6 +6,7 @@
 
 #include "format/capture_directory.h"
 #include "format/capture_writer.h"
+#include "format/plural.h"
 
 namespace dse::format {
 namespace {
@@ -72,7 +73,7 @@ void CaptureChecker::hole(const SegmentReader::Hole& hole, const Error& error) {
   std::string entry = hole.header ? describe_entry(*hole.header) : "";
   std::string reason = error.message();
   if (hole.end > hole.begin)
-    reason += fmt::format("; {} bytes cannot be read", hole.end - hole.begin);
+    reason += "; " + plural(hole.end - hole.begin, "byte") + " cannot be read";
   report(hole.begin, std::move(entry), std::move(reason));
   for (auto& [id, lane] : lanes_) {
     lane.whole = false;
@@ -158,7 +159,10 @@ void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const Ent
                                 at.segment));
   } else if (in_directory_ && info.segment != 0 && segment_number(path_)) {
     // Retention removes the oldest files first, so what is behind others is there from its start.
-    report(entry, fmt::format("the first {} segments of its capture are missing", info.segment));
+    report(entry,
+           info.segment == 1
+               ? "the first segment of its capture is missing"
+               : fmt::format("the first {} segments of its capture are missing", info.segment));
   }
   if (!same || info.first != at.next_record) {
     at.continuity.forget();
@@ -200,8 +204,8 @@ void CaptureChecker::end_segment(const EntryRef& entry) {
   if (header.first != at.next_record)
     report(entry, header.first > at.next_record
                       ? "before it, " + missing(at.next_record, header.first)
-                      : fmt::format("it counts {} records, and there are {}", header.first,
-                                    at.next_record));
+                      : fmt::format("it counts {}, and there should be {}",
+                                    plural(header.first, "record"), at.next_record));
   at.next_record = std::max(at.next_record, header.first);
   if (!errors.empty()) return;
   auto end = open_end_info(header, entry.body);
@@ -210,8 +214,8 @@ void CaptureChecker::end_segment(const EntryRef& entry) {
     return;
   }
   if (end->records != at.records && at.whole)
-    report(entry, fmt::format("it says that the segment has {} records, and it has {}",
-                              end->records, at.records));
+    report(entry, fmt::format("it says that the segment has {}, and it has {}",
+                              plural(end->records, "record"), at.records));
   check_index(at, end->index, entry);
 }
 

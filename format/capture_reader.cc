@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "format/plural.h"
 #include "format/segment_file.h"
 
 namespace dse::format {
@@ -119,10 +120,11 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
     note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
     over_ = true;
+    const std::uint64_t entries = counters_.entries - entries_before_;
     note(Note::What::unsealed,
-         fmt::format("{}: not sealed: the recorder died or the file was cut; all {} complete "
-                     "entries were read{}",
-                     name_, counters_.entries - entries_before_,
+         fmt::format("{}: not sealed: the recorder died or the file was cut; {} read{}", name_,
+                     entries == 1 ? "its one complete entry was"
+                                  : fmt::format("all {} complete entries were", entries),
                      error ? ", the last one is torn" : ""));
   }
   reader_.reset();
@@ -224,8 +226,10 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   const bool goes_on = same && info_.first == lane->next_record;
   if (same && !goes_on) {
     if (info_.first > lane->next_record)
-      note(Note::What::missing, fmt::format("{}: {} records before it are missing", name_,
-                                            info_.first - lane->next_record));
+      note(Note::What::missing,
+           name_ + ": " +
+               plural(info_.first - lane->next_record, "record before it is missing",
+                      "records before it are missing"));
     else
       note(Note::What::damaged, name_ + ": segments are not in order, or twice");
   }

@@ -51,7 +51,7 @@ Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& 
       return Error(ErrorCode::io, "cannot create directory " + path + ": " + error.message());
     DSE_TRY_ASSIGN(writer->first_record_, next_record_number(path));
   } else if (place == Place::file && exists) {
-    return Error(ErrorCode::io, path + " exists; remove it or choose another name");
+    return Error(ErrorCode::usage, path + " exists; remove it or choose another name");
   }
   return writer;
 }

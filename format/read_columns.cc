@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "format/ints.h"
+#include "format/plural.h"
 
 namespace dse::format {
 namespace {
@@ -42,7 +43,7 @@ Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::In
     }
   }));
   if (size != rows)
-    return damaged("a column does not have the " + std::to_string(rows) + " rows of its table");
+    return damaged("a column does not have the " + plural(rows, "row") + " of its table");
   header.rows = rows;
   std::vector<std::uint64_t> out(rows);
   unpack_ints(header, packed, out.data());

@@ -50,6 +50,7 @@ Result<bool> CaptureMerge::step() {
         first = input.get();
     if (!first) {
       if (!last_end_) return Error(ErrorCode::damaged, "there is no capture to be read");
+      DSE_TRY(check_offsets());
       DSE_TRY(writer_->end_segment(std::move(last_end_->first)));
       account_.bytes = writer_->total_bytes();
       return false;
@@ -71,6 +72,7 @@ Status CaptureMerge::refill(Input& input) {
   while (!input.done && input.times.empty()) {
     auto step = input.reader->next();
     if (!step) return step.error();
+    DSE_TRY(check_segments(input));
     switch (step->what) {
       case format::Step::What::capture: DSE_TRY(take_capture(input)); break;
       case format::Step::What::batch:
@@ -125,15 +127,38 @@ Status CaptureMerge::check_clock(const Input& input, const format::SegmentInfo& 
   if (clock.empty()) unknown_clocks_.insert(info.host_name);
   if (options_.trust_clocks) return {};
   constexpr std::string_view kRemedy =
-      "events of several hosts cannot be put in order. --trust-clocks takes clocks as they are, and "
+      "events of several hosts cannot be put in order. --trust-clocks takes clocks as they are, "
+      "and "
       "--offset HOST=+1.5s corrects one that is known to be behind";
   if (info.real_time == 0)
-    return Error(ErrorCode::usage,
-                 fmt::format("{}: it does not tell its clock; {}", who, kRemedy));
+    return Error(ErrorCode::usage, fmt::format("{}: it does not tell its clock; {}", who, kRemedy));
   if (alone_ && several_boots_)
     return Error(ErrorCode::usage,
                  fmt::format("{}: no time service kept its clock right when it was recorded; {}",
                              *alone_, kRemedy));
+  return {};
+}
+
+Status CaptureMerge::check_segments(Input& input) {
+  for (const SegmentId& id : std::exchange(input.ends.segments, {})) {
+    auto [known, fresh] = segments_.emplace(id, &input);
+    if (!fresh && known->second != &input)
+      return Error(ErrorCode::usage,
+                   fmt::format("{} is of the same capture as {}: its events would be there twice; "
+                               "name each capture once",
+                               input.name, known->second->name));
+  }
+  return {};
+}
+
+// Only when all is read it is known which hosts there are.
+Status CaptureMerge::check_offsets() const {
+  for (const auto& [host, offset] : options_.offsets)
+    if (!account_.hosts.contains(host))
+      return Error(
+          ErrorCode::usage,
+          fmt::format("--offset for {}: no capture is of that host; there {} {}", host,
+                      account_.hosts.size() == 1 ? "is" : "are", fmt::join(account_.hosts, ", ")));
   return {};
 }
 
@@ -248,12 +273,10 @@ Status CaptureMerge::flush() {
 
 format::SegmentInfo CaptureMerge::header(const Input& input) const {
   format::SegmentInfo info = input.state.info();
-  // The same capture may be among the inputs twice.
   auto place = std::find_if(inputs_.begin(), inputs_.end(),
                             [&](const auto& one) { return one.get() == &input; });
   info.capture_id = format::derived_id(
-      info.capture_id,
-      fmt::format("merged {} {}", place - inputs_.begin(), input.capture_number));
+      info.capture_id, fmt::format("merged {} {}", place - inputs_.begin(), input.capture_number));
   info.first = 0;
   info.real_time += static_cast<std::uint64_t>(input.offset);
   std::erase_if(info.options,

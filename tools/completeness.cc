@@ -37,8 +37,7 @@ bool report_completeness(replay::Session& session, const std::vector<format::Los
   constexpr std::size_t kShown = 10;
   std::string self;
   if (std::uint64_t hidden = session.hidden_self())
-    self = fmt::format("{} event{} of the recorder's own left out (--self)", human_count(hidden),
-                       hidden == 1 ? "" : "s");
+    self = fmt::format("{} of the recorder's own left out (--self)", plural(hidden, "event"));
   if (!session.unrecorded().empty())
     say(fmt::format("incomplete: recorded without {}", fmt::join(session.unrecorded(), ", ")));
   else if (losses.empty()) {
@@ -55,7 +54,7 @@ bool report_completeness(replay::Session& session, const std::vector<format::Los
   const auto& gaps = session.gaps();
   for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));
   if (gaps.size() > kShown)
-    say(fmt::format("  and {} more gaps (dse info has all)", gaps.size() - kShown));
+    say(fmt::format("  and {} (dse info has all)", plural(gaps.size() - kShown, "more gap")));
   if (!self.empty() && !style.quiet) say(self);
   return false;
 }

@@ -239,7 +239,7 @@ int run(const Options& options) {
     return kInterrupted;
   }
   if (!options.quiet)
-    say(fmt::format("exported {} events as {}, {}, {}", human_count(exporter->events()), options.to,
+    say(fmt::format("exported {} as {}, {}, {}", plural(exporter->events(), "event"), options.to,
                     human_bytes(file->bytes()),
                     options.out == "-" ? "to standard output" : "into " + options.out));
   return report_end(session, losses_that_matter(session, options.window.given()),

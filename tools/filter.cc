@@ -106,13 +106,13 @@ int run(const Options& options) {
   Pass last;
   auto account = filter(options, last);
   if (!account) return fail(account.error());
-  say(fmt::format("{} events pass; wrote {} of {} records, {}, into {}",
-                  human_count(account->events), human_count(account->kept),
-                  human_count(account->read), human_bytes(account->bytes),
-                  shown_place(options.out)));
+  say(fmt::format("{}; wrote {} of {}, {}, into {}",
+                  plural(account->events, "event passes", "events pass"),
+                  human_count(account->kept), plural(account->read, "record"),
+                  human_bytes(account->bytes), shown_place(options.out)));
   if (account->unknown)
-    say(fmt::format("left out {} records of unknown make: nobody can tell what they show",
-                    human_count(account->unknown)));
+    say(fmt::format("left out {} of unknown make: nobody can tell what is in there",
+                    plural(account->unknown, "record")));
   return report_notes(last.session->source().notes());
 }
 

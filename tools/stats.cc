@@ -86,12 +86,12 @@ Status count(replay::Session& session, replay::Tally& tally) {
 void say_limit(const StatsTable& table, const Options& options) {
   if (table.answer.over_limit)
     say(fmt::format(
-        "{} groups are all that are kept apart (--max-groups {}; 256 MiB of keys): {} "
-        "events of later ones are counted as others",
-        human_count(table.groups), options.max_groups, human_count(table.answer.over_limit)));
+        "no more than {} kept apart (--max-groups {}; 256 MiB of keys): {} of later ones counted "
+        "as others",
+        plural(table.groups, "group"), options.max_groups,
+        plural(table.answer.over_limit, "event")));
   if (options.output == "csv" && table.answer.other_groups)
-    say(fmt::format("left out {} groups (--top 0 has all)",
-                    human_count(table.answer.other_groups)));
+    say(fmt::format("left out {} (--top 0 has all)", plural(table.answer.other_groups, "group")));
 }
 
 int run(const Options& options) {
