@@ -24,7 +24,7 @@ Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}
 std::string losses_of(const std::string& path, replay::Session& session) {
   std::uint64_t lost = total(session.source().losses());
   std::string out;
-  if (lost) out = fmt::format("note: {}: the recorder lost {} records", path, human_count(lost));
+  if (lost) out = fmt::format("note: {}: {} records of it were lost", path, human_count(lost));
   if (!session.unrecorded().empty())
     out += fmt::format("{}{}: recorded without {}", out.empty() ? "note: " : "; ", path,
                        fmt::join(session.unrecorded(), ", "));
