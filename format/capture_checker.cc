@@ -14,11 +14,6 @@ namespace {
 // Captures that are followed at a time; more are never in one place.
 constexpr std::size_t kMaxCaptures = 1024;
 
-std::string missing(std::uint64_t from, std::uint64_t to) {
-  return to - from == 1 ? fmt::format("record {} is missing", from + 1)
-                        : fmt::format("records {} to {} are missing", from + 1, to);
-}
-
 bool same_item(const IndexItem& a, const IndexItem& b) {
   return a.type == b.type && a.first == b.first && a.count == b.count && a.min_time == b.min_time &&
          a.max_time == b.max_time && a.lost == b.lost && a.kinds == b.kinds;
@@ -133,7 +128,7 @@ void CaptureChecker::begin_segment(const EntryRef& entry) {
   if (errors.empty()) report(entry, info.error().message());
   if (at.known && entry.header.first != at.next_record) {
     if (entry.header.first > at.next_record)
-      report(entry, missing(at.next_record, entry.header.first));
+      report(entry, describe_missing(at.next_record, entry.header.first));
     at.continuity.forget();
   }
   at.next_record = entry.header.first;
@@ -151,7 +146,7 @@ void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const Ent
            fmt::format("the file is named by record {}, and begins with {}", *number, info.first));
   if (same) {
     if (info.first > at.next_record)
-      report(entry, "before it, " + missing(at.next_record, info.first));
+      report(entry, "before it, " + describe_missing(at.next_record, info.first));
     else if (info.first < at.next_record)
       report(entry, "segments are not in order, or twice");
     else if (info.segment != at.segment + 1)
@@ -203,8 +198,8 @@ void CaptureChecker::end_segment(const EntryRef& entry) {
   const EntryHeader& header = entry.header;
   if (header.first != at.next_record)
     report(entry, header.first > at.next_record
-                      ? "before it, " + missing(at.next_record, header.first)
-                      : fmt::format("it counts {}, and there should be {}",
+                      ? "before it, " + describe_missing(at.next_record, header.first)
+                      : fmt::format("it counts {}, and there are {}",
                                     plural(header.first, "record"), at.next_record));
   at.next_record = std::max(at.next_record, header.first);
   if (!errors.empty()) return;
@@ -278,7 +273,7 @@ std::optional<Batch> CaptureChecker::take_batch(const EntryRef& entry) {
       at.whole = false;
     }
     if (header.first > at.next_record) {
-      report(entry, "before it, " + missing(at.next_record, header.first));
+      report(entry, "before it, " + describe_missing(at.next_record, header.first));
       at.continuity.forget();
     } else if (header.first < at.next_record) {
       report(entry, fmt::format("its records are there twice, or not in order: {} is expected next",

@@ -1,6 +1,7 @@
 // Captures as a source of batches: directories, files and pipes, one after the other.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ class CaptureReader final : public Source {
   void report_damage(const Error& error) override;
   const std::vector<Note>& notes() const override { return notes_; }
   std::vector<Loss> losses() const override;
+  std::vector<Loss> damage() const override;
 
   // For `dse info`: told of every entry, whatever next() makes of it.
   struct Observer {
@@ -49,6 +51,10 @@ class CaptureReader final : public Source {
   void observe(Observer* observer) { observer_ = observer; }
   // Batches with gaps come out even if they have no wanted kind.
   void want_gaps() { want_gaps_ = true; }
+
+  // Whether there was more, and nobody can tell how much: a file is not sealed, or damaged such that its
+  // rest cannot be read.
+  bool is_cut_short() const;
 
   const ReadCounters& counters() const { return counters_; }
 
@@ -81,6 +87,8 @@ class CaptureReader final : public Source {
   // The lane for the capture of a header: the one that it has already, or a new one.
   Result<Lane*> enter_lane(bool joins);
   static void add_losses(const Lane& lane, std::vector<Loss>& losses);
+  void expect(Lane& lane, std::uint64_t first);
+  void lose(const std::vector<KindCount>& records);
   bool is_wanted(const EntryHeader& header, const Lane& lane) const;
   void note(Note::What what, std::string text);
 
@@ -107,6 +115,12 @@ class CaptureReader final : public Source {
   std::uint32_t next_lane_ = 0;
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;  // of captures that are over
+  // What was found to be damaged or missing.
+  std::map<Kind, std::uint64_t> damaged_;  // records
+  std::vector<KindCount> last_batch_;      // records of the last batch, unless they are in damaged_
+  bool in_segment_ = false;                // that has not ended yet
+  bool broken_off_ = false;   // the last one was damaged before its end; what follows may tell more
+  bool broken_ = false;       // so was another one, and nothing told more
   ReadCounters counters_;
 };
 

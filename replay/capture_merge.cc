@@ -83,7 +83,7 @@ Status CaptureMerge::refill(Input& input) {
         break;
       case format::Step::What::end:
         input.done = true;
-        if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.last)));
+        if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.last), false));
         break;
       case format::Step::What::idle: break;
       case format::Step::What::joins:
@@ -98,7 +98,8 @@ Status CaptureMerge::take_capture(Input& input) {
   const format::SegmentInfo& info = input.reader->info();
   if (is_merged(info))
     return Error(ErrorCode::usage, input.name + " is merged already; merge its parts");
-  if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.before)));
+  const bool goes_on = input.original.goes_on_in(info);
+  if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.before), goes_on));
   DSE_TRY(check_clock(input, info));
   input.open = true;
   input.begun = false;
@@ -107,8 +108,8 @@ Status CaptureMerge::take_capture(Input& input) {
   input.offset = offset == options_.offsets.end() ? 0 : offset->second;
   input.next_record = 0;
   input.lost = 0;
-  input.streams = {};
-  input.known_streams.clear();
+  if (!goes_on) input.streams = {};
+  input.original.begin(info);
   account_.hosts.insert(info.host_name);
   ++account_.captures;
   return {};
@@ -193,12 +194,7 @@ Status CaptureMerge::take_batch(Input& input, format::Batch batch) {
     input.reader->report_damage(status.error());
     return {};
   }
-  for (const format::StreamPosition& stream : batch.streams())
-    if (stream.kind < format::kMaxKinds &&
-        input.known_streams.insert({stream.kind, stream.cpu}).second)
-      input.streams.at(stream.kind, stream.cpu).next = stream.seq;
-  for (const format::Gap& gap : batch.gaps())
-    if (gap.lost > 0) input.lost += static_cast<std::uint64_t>(gap.lost);
+  input.original.enter(batch, input.streams);
   input.batch = std::move(batch);
   input.shown.clear();
   for (const format::ShownEvents& events : input.batch->shown()) input.shown.push_back({&events});
@@ -238,6 +234,12 @@ void copy_marks(std::vector<Shown>& shown, std::uint32_t position, format::Rows&
   }
 }
 
+dse_header header_of(std::span<const std::byte> record) {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  return header;
+}
+
 }  // namespace
 
 void CaptureMerge::take_record(Input& input) {
@@ -249,7 +251,9 @@ void CaptureMerge::take_record(Input& input) {
     input.rows.marks->filtered = input.batch->filtered();
   }
   const std::size_t before = input.rows.size_bytes();
+  const std::size_t raw = input.rows.raw_index().size();
   input.rows.append(record, input.streams);
+  if (input.rows.raw_index().size() == raw) input.original.take(header_of(record), true);
   slice_bytes_ += input.rows.size_bytes() - before;
   ++slice_records_;
   input.rows.marks->number.push_back(++account_.records);
@@ -264,6 +268,7 @@ Status CaptureMerge::flush() {
     input->rows.marks->slice = slice_;
     DSE_TRY(writer_->write(input->rows, input->id));
     input->next_record += input->rows.count();
+    input->lost += input->rows.lost();
     input->rows.clear();
   }
   ++slice_;
@@ -328,21 +333,16 @@ Result<format::Snapshot> CaptureMerge::snapshot_of(Input& input, const format::B
   return snapshot;
 }
 
-Status CaptureMerge::end_capture(Input& input, std::optional<format::EndInfo> told) {
+Status CaptureMerge::end_capture(Input& input, std::optional<format::EndInfo> told, bool goes_on) {
   DSE_TRY(begin_capture(input, nullptr));
   DSE_TRY(flush());
   input.open = false;
   format::EndInfo end;
-  if (told)
-    end = std::move(*told);
-  else if (input.lost)
-    end.losses.push_back({0, "gaps in what was recorded", input.lost});
-  const auto& notes = input.reader->notes();
-  if (std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
-        return note.what == format::Note::What::unsealed ||
-               note.what == format::Note::What::damaged;
-      }))
-    end.losses.push_back({0, "or more, where what was merged is cut or damaged", 1});
+  if (told) end = std::move(*told);
+  end.losses = input.original.take_losses(told ? &end.losses : nullptr, input.lost,
+                                          input.reader->damage(), !goes_on);
+  if (input.done && input.reader->is_cut_short())
+    format::add_loss(end.losses, 0, format::kUncountedCause, 1);
   end.reason = "merged";
   end.last = true;
   if (last_end_) DSE_TRY(writer_->leave(std::move(last_end_->first), last_end_->second));

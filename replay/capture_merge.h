@@ -15,6 +15,7 @@
 #include "format/capture_reader.h"
 #include "format/capture_writer.h"
 #include "replay/last_end.h"
+#include "replay/original_losses.h"
 #include "replay/state.h"
 
 namespace dse::replay {
@@ -82,9 +83,9 @@ class CaptureMerge {
     std::uint32_t capture_number = 0;  // among those of this input
     std::uint64_t id = 0;              // short, of what is written
     std::uint64_t next_record = 0;     // of what is written
-    std::uint64_t lost = 0;
+    std::uint64_t lost = 0;            // by gaps of what is written
     format::StreamTable streams;
-    std::set<std::pair<format::Kind, std::uint16_t>> known_streams;
+    OriginalLosses original;
     // The batch at hand, record by record.
     std::optional<format::Batch> batch;
     std::vector<std::byte> bytes;
@@ -100,7 +101,7 @@ class CaptureMerge {
   Status refill(Input& input);
   Status take_capture(Input& input);
   Status begin_capture(Input& input, const format::Batch* snapshot);
-  Status end_capture(Input& input, std::optional<format::EndInfo> told);
+  Status end_capture(Input& input, std::optional<format::EndInfo> told, bool goes_on);
   Status take_batch(Input& input, format::Batch batch);
   Result<format::Snapshot> snapshot_of(Input& input, const format::Batch& batch);
   Status check_segments(Input& input);

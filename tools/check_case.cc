@@ -223,7 +223,7 @@ class Checker {
   void check_losses() {
     if (!case_.lossless) return;
     if (lost_)
-      problem(fmt::format("{}: lossless expected, but the recorder lost {}", case_.lossless->source,
+      problem(fmt::format("{}: lossless expected, but it lacks {}", case_.lossless->source,
                           plural(lost_, "record")));
     if (!unrecorded_.empty())
       problem(fmt::format("{}: lossless expected, but it was recorded without {}",

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "replay/timestamp.h"
 #include "tools/exit_code.h"
 #include "tools/terminal.h"
 
@@ -27,14 +28,41 @@ std::vector<format::Loss> losses_that_matter(replay::Session& session, bool wind
   if (!windowed) return losses;
   std::map<format::Kind, std::uint64_t> placed;
   for (const replay::PlacedGap& gap : session.gaps()) placed[gap.kind] += gap.lost;
-  std::erase_if(losses, [](const format::Loss& loss) { return loss.cause == "ring full"; });
-  for (auto [kind, count] : placed) losses.push_back({kind, "ring full", count});
+  // Of what has a place as a gap, gaps tell. They do not tell the cause.
+  const auto damage = relevant(session.source().damage(), session.kinds());
+  const char* cause = total_damage(losses) > total_damage(damage) ? "ring full or damaged"
+                                                                  : "ring full";
+  std::erase_if(losses, [](const format::Loss& loss) {
+    return loss.cause == "ring full" || loss.cause == format::kDamagedCause ||
+           loss.cause == format::kGapsCause;
+  });
+  for (auto [kind, count] : placed) losses.push_back({kind, cause, count});
+  for (const format::Loss& loss : damage)
+    if (loss.cause == format::kDamagedCause) losses.push_back(loss);
   return losses;
+}
+
+std::uint64_t total_damage(const std::vector<format::Loss>& losses) {
+  std::uint64_t sum = 0;
+  for (const format::Loss& loss : losses)
+    if (format::is_damage(loss)) sum += loss.count;
+  return sum;
+}
+
+void say_if_missed(const replay::Session& session) {
+  auto extent = session.missed();
+  if (!extent) return;
+  std::string numbers = extent->first <= extent->last
+                            ? fmt::format(", numbers {} to {}", extent->first, extent->last)
+                            : "";
+  say(fmt::format("note: nothing is in this range: the capture has records from {} to {}{}",
+                  replay::rfc3339(extent->since_ns), replay::rfc3339(extent->until_ns), numbers));
 }
 
 bool report_completeness(replay::Session& session, const std::vector<format::Loss>& losses,
                          CompletenessStyle style) {
   constexpr std::size_t kShown = 10;
+  if (!style.quiet) say_if_missed(session);
   std::string self;
   if (std::uint64_t hidden = session.hidden_self())
     self = fmt::format("{} of the recorder's own left out (--self)", plural(hidden, "event"));
@@ -48,8 +76,11 @@ bool report_completeness(replay::Session& session, const std::vector<format::Los
     return true;
   }
   if (losses.empty()) return true;  // no loss
-  say("incomplete: of the records that it is made of, the recorder lost " +
-      human_count(total(losses)) + ":");
+  const std::uint64_t damage = total_damage(losses), recording = total(losses) - damage;
+  say(fmt::format("incomplete: of the records that it is made of, {}{}{}:",
+                  recording ? "the recorder lost " + human_count(recording) : "",
+                  recording && damage ? ", and " : "",
+                  damage ? "damage took " + human_count(damage) : ""));
   for (const std::string& line : describe_losses(losses)) say("  " + line);
   const auto& gaps = session.gaps();
   for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));

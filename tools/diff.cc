@@ -24,7 +24,8 @@ Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}
 std::string losses_of(const std::string& path, replay::Session& session) {
   std::uint64_t lost = total(session.source().losses());
   std::string out;
-  if (lost) out = fmt::format("note: {}: the recorder lost {}", path, plural(lost, "record"));
+  if (lost)
+    out = fmt::format("note: {}: {} lost", path, plural(lost, "record of it was", "records of it were"));
   if (!session.unrecorded().empty())
     out += fmt::format("{}{}: recorded without {}", out.empty() ? "note: " : "; ", path,
                        fmt::join(session.unrecorded(), ", "));

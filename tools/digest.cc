@@ -8,6 +8,7 @@
 #include "format/capture_reader.h"
 #include "replay/digest.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/selection.h"
 #include "tools/terminal.h"
@@ -146,6 +147,7 @@ int run(const Options& options) {
   if (!answer->any) return report_notes(notes);
   auto written = write_stdout(show(options, *answer));
   if (!written) return fail(written.error());
+  if (session && !options.selection.quiet) say_if_missed(*session);
   return report_notes(notes);
 }
 

@@ -15,6 +15,7 @@
 #include "replay/profile.h"
 #include "replay/timestamp.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/observer_report.h"
 #include "tools/terminal.h"
@@ -264,6 +265,7 @@ std::string InfoPrinter::json() const {
   w.EndObject();
   auto losses = reader_.losses();
   number("lost", total(losses));
+  number("damaged", total_damage(losses));
   w.Key("losses");
   w.StartArray();
   for (const format::Loss& loss : losses) {

@@ -245,13 +245,18 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
     }
     buffer_ += '}';
     if (first_time_) fmt::format_to(out, ",\"first\":\"{}\",\"last\":\"{}\"", first, last);
-    fmt::format_to(out, ",\"lost\":{}}}\n", total(losses));
+    fmt::format_to(out, ",\"lost\":{}", total(losses));
+    if (std::uint64_t damage = total_damage(losses))
+      fmt::format_to(out, ",\"damaged\":{}", damage);
+    buffer_ += "}\n";
   } else {
     for (const auto& point : session_->points())
       fmt::format_to(out, "{:>14}  {}\n", human_count(renderers_.at(point.get()).count),
                      point->name());
     fmt::format_to(out, "{:>14}  events\n", human_count(printed_));
     fmt::format_to(out, "{:>14}  records lost\n", human_count(total(losses)));
+    if (std::uint64_t damage = total_damage(losses))
+      fmt::format_to(out, "{:>14}  of them to damage\n", human_count(damage));
     if (first_time_) fmt::format_to(out, "from {}\nto   {}\n", first, last);
   }
 }

@@ -120,6 +120,7 @@ int run(const Options& options) {
   table->groups = tally.groups();
   table->span = tally.span();
   table->lost = total(losses);
+  table->damaged = total_damage(losses);
   bool terminal = stdout_is_terminal();
   auto written = write_stdout(options.output == "json" ? table->json()
                               : options.output == "csv"

@@ -326,7 +326,9 @@ std::string StatsTable::json() const {
   } else {
     out += "null";
   }
-  return out + fmt::format(",\"lost\":{}}}\n", lost);
+  out += fmt::format(",\"lost\":{}", lost);
+  if (damaged) out += fmt::format(",\"damaged\":{}", damaged);
+  return out + "}\n";
 }
 
 // ---- CSV ---------------------------------------------------------------------------------------

@@ -124,12 +124,6 @@ std::string human_duration(std::uint64_t ns) {
   return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
-std::uint64_t total(const std::vector<format::Loss>& losses) {
-  std::uint64_t sum = 0;
-  for (const format::Loss& loss : losses) sum += loss.count;
-  return sum;
-}
-
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses) {
   std::vector<std::string> lines;
   for (const format::Loss& loss : losses) {

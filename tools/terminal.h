@@ -48,7 +48,6 @@ std::string human_duration(std::uint64_t ns);  // "12.3 s"
 
 // One line per kind and cause.
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses);
-std::uint64_t total(const std::vector<format::Loss>& losses);
 // "12 socket_state on CPU 1 between … and …"
 std::string describe_gap(const replay::PlacedGap& gap);
 
