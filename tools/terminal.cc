@@ -138,7 +138,9 @@ std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses
   for (const format::Loss& loss : losses) {
     std::string cause;
     replay::append_text(loss.cause, cause);
-    if (loss.count)
+    if (loss.count && loss.cause == format::kUncountedCause)
+      lines.push_back("records: " + cause);
+    else if (loss.count)
       lines.push_back(fmt::format("{} {}: {}", human_count(loss.count),
                                   loss.kind ? format::kind_name(loss.kind) : "records", cause));
   }
