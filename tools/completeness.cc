@@ -21,6 +21,22 @@ std::vector<format::Loss> relevant(const std::vector<format::Loss>& losses, form
   return out;
 }
 
+// "the recorder lost 12, and damage took 35"
+std::string describe_total(const std::vector<format::Loss>& losses) {
+  const std::uint64_t recording = total(losses) - total_damage(losses);
+  std::uint64_t damage = 0;
+  bool uncounted = false;
+  for (const format::Loss& loss : losses) {
+    if (loss.cause == format::kDamagedCause) damage += loss.count;
+    uncounted = uncounted || loss.cause == format::kUncountedCause;
+  }
+  std::string out = recording ? "the recorder lost " + human_count(recording) : "";
+  if (!damage && !uncounted) return out;
+  out += (out.empty() ? "" : ", and ") + std::string("damage took ");
+  if (damage) out += human_count(damage) + (uncounted ? " and " : "");
+  return out + (uncounted ? "an unknown number" + std::string(damage ? " more" : "") : "");
+}
+
 }  // namespace
 
 std::vector<format::Loss> losses_that_matter(replay::Session& session, bool windowed) {
@@ -76,11 +92,7 @@ bool report_completeness(replay::Session& session, const std::vector<format::Los
     return true;
   }
   if (losses.empty()) return true;  // no loss
-  const std::uint64_t damage = total_damage(losses), recording = total(losses) - damage;
-  say(fmt::format("incomplete: of the records that it is made of, {}{}{}:",
-                  recording ? "the recorder lost " + human_count(recording) : "",
-                  recording && damage ? ", and " : "",
-                  damage ? "damage took " + human_count(damage) : ""));
+  say("incomplete: of the records that it is made of, " + describe_total(losses) + ":");
   for (const std::string& line : describe_losses(losses)) say("  " + line);
   const auto& gaps = session.gaps();
   for (std::size_t i = 0; i < gaps.size() && i < kShown; ++i) say("  " + describe_gap(gaps[i]));

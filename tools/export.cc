@@ -274,7 +274,7 @@ Command add_export(CLI::App& app) {
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, no summary, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,
-                    "exit with 3 when the recorder lost records");
+                    "exit with 3 when records were lost");
   command->footer(
       "A file appears under its name when it is whole. perfetto has the points ProcessExited and\n"
       "SignalGenerated too, unless --point or --profile chooses.\n\n"

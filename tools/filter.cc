@@ -111,7 +111,7 @@ int run(const Options& options) {
   say(fmt::format("{}; wrote {} of {}, and {} of state in front of them, {}, into {}",
                   plural(account->events, "event passes", "events pass"),
                   human_count(account->kept), plural(account->read, "record"),
-                  plural(account->state, "record"), human_bytes(account->bytes),
+                  human_count(account->state), human_bytes(account->bytes),
                   shown_place(options.out)));
   if (!options.selection.quiet) say_if_missed(*last.session);
   if (account->unknown)

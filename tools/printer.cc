@@ -58,7 +58,7 @@ void EventOptions::add_to(CLI::App& app, const std::string& limit_name) {
   app.add_flag("--mark", mark,
                "all events, each with what the filters make of it and which decides");
   app.add_flag("-q,--quiet", quiet, "no notes on the filters, and nothing when nothing is missing");
-  app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
+  app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when records were lost");
 }
 
 Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,

@@ -167,7 +167,7 @@ Command add_stats(CLI::App& app) {
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,
-                    "exit with 3 when the recorder lost records");
+                    "exit with 3 when records were lost");
   command->footer(
       "With --sum and without --count, rows are in the order of the first sum.\n\n"
       "Examples:\n"

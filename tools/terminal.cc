@@ -129,12 +129,11 @@ std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses
   for (const format::Loss& loss : losses) {
     std::string cause;
     replay::append_text(loss.cause, cause);
-    if (loss.count)
-      lines.push_back(fmt::format("{}: {}",
-                                  loss.kind
-                                      ? human_count(loss.count) + " " + format::kind_name(loss.kind)
-                                      : plural(loss.count, "record"),
-                                  cause));
+    if (loss.count == 0) continue;
+    std::string what = loss.cause == format::kUncountedCause ? "records"
+                       : loss.kind ? human_count(loss.count) + " " + format::kind_name(loss.kind)
+                                   : plural(loss.count, "record");
+    lines.push_back(what + ": " + cause);
   }
   return lines;
 }
