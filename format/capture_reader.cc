@@ -124,7 +124,11 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
     over_ = true;
-    note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
+    if (was_open_)
+      note(Note::What::unsealed,
+           name_ + ": not sealed: the recorder died before its first entry; nothing to read");
+    else
+      note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
     over_ = true;
     const std::uint64_t entries = counters_.entries - entries_before_;
