@@ -178,7 +178,7 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
     if (file.get() < 0)
       return kernel_error(fmt::format("cannot make a ring buffer of {} bytes for each of {}; "
                                       "try a smaller --buffer",
-                                      bytes, plural(cpus, "CPU")),
+                                      bytes, plural(static_cast<std::uint64_t>(cpus), "CPU")),
                           errno);
     int fd = file.get();
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, 0) != 0)
