@@ -40,6 +40,17 @@ void CaptureFilter::note_last(const Session& session, const std::vector<std::uin
   last_.back() = last;
 }
 
+// Signals wait for a process or for one of its threads.
+void CaptureFilter::note_signalled(const Event& event) {
+  if (auto pid = event.number("proc.pid")) signalled_.insert(static_cast<std::uint32_t>(*pid));
+  if (auto tid = event.number("proc.tid"))
+    signalled_threads_.insert(static_cast<std::uint32_t>(*tid));
+}
+
+bool CaptureFilter::is_signalled(std::uint32_t pid, std::uint32_t tid) const {
+  return !first_done_ || signalled_.contains(pid) || signalled_threads_.contains(tid);
+}
+
 Status CaptureFilter::first(Session& session) {
   session.want(format::kAllKinds);
   session.want_whole_batches();
@@ -75,8 +86,8 @@ Status CaptureFilter::first(Session& session) {
         Event event(&judged.events, i);
         if (options_.close)
           closure_.refer(event);
-        else if (auto pid = event.number("proc.pid"))
-          signalled_.insert(static_cast<std::uint32_t>(*pid));
+        else
+          note_signalled(event);
       });
     }
   }
@@ -372,11 +383,11 @@ bool CaptureFilter::keeps_state(const dse_header& header, std::span<const std::b
   switch (header.kind) {
     case DSE_SOCKET_STATE:
     case DSE_PROCESS_EXEC_FAIL: return false;
-    case DSE_SIGNAL_GENERATE:
-      return signals_ &&
-             (!first_done_ || signalled_.contains(body_of<dse_signal_generate>(record).target_pid));
-    case DSE_SIGNAL_DELIVER:
-      return signals_ && (!first_done_ || signalled_.contains(header.task.pid));
+    case DSE_SIGNAL_GENERATE: {
+      auto body = body_of<dse_signal_generate>(record);
+      return signals_ && is_signalled(body.target_pid, body.target_tid);
+    }
+    case DSE_SIGNAL_DELIVER: return signals_ && is_signalled(header.task.pid, header.task.tid);
     default: return true;
   }
 }

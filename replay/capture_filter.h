@@ -80,6 +80,8 @@ class CaptureFilter {
   using By = KeptEvents::By;
 
   void note_last(const Session& session, const std::vector<std::uint64_t>& witnesses);
+  void note_signalled(const Event& event);
+  bool is_signalled(std::uint32_t pid, std::uint32_t tid) const;
   Status take(const Session& session);
   Status take_snapshot(const format::Batch& batch, KeptEvents shown);
   Status take_records(const Session& session, KeptEvents shown);
@@ -109,6 +111,7 @@ class CaptureFilter {
   std::uint64_t first_next_ = 0;
   Closure closure_;
   std::unordered_set<std::uint32_t> signalled_;  // processes whose signals are shown
+  std::unordered_set<std::uint32_t> signalled_threads_;
   bool signals_ = false;                         // SignalDelivered is on
   std::vector<std::string> points_;              // that are on
   format::CaptureReader* reader_ = nullptr;
@@ -128,8 +131,8 @@ class CaptureFilter {
   bool open_ = false;         // it has begun
   bool begun_ = false;        // and so has what is written of it
   format::SegmentInfo info_;
-  unsigned holes_ = 0;        // behind which it went on so far
-  StateLog before_;                // the state, until what is written has begun
+  unsigned holes_ = 0;  // behind which it went on so far
+  StateLog before_;  // the state, until what is written has begun
   format::BatchEncoder::SnapshotSpan span_{};
   Streams left_out_;
   Account account_;
