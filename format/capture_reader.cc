@@ -124,13 +124,14 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
     over_ = true;
-    if (was_open_)
+    // The next segment is made before the last one ends: one note is enough.
+    if (was_open_ && !std::exchange(died_, true))
       note(Note::What::unsealed,
            name_ + ": not sealed: the recorder died before its first entry; nothing to read");
-    else
+    if (!was_open_)
       note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
-    over_ = true;
+    over_ = died_ = true;
     const std::uint64_t entries = counters_.entries - entries_before_;
     note(Note::What::unsealed,
          fmt::format("{}: not sealed: the recorder died or the file was cut; {} read{}", name_,
@@ -252,7 +253,7 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   in_segment_ = true;
   if (info_.abi_version > DSE_ABI_VERSION && !same)
     note(Note::What::newer, name_ + ": recorded by a newer version; what it added is left out");
-  over_ = false;
+  over_ = died_ = false;
   lane->next_record = info_.first;
   lane->take_snapshot = !goes_on;
   if (goes_on) return std::optional<Step>();

@@ -100,6 +100,7 @@ class CaptureReader final : public Source {
   std::unique_ptr<Follow> follow_;    // null: what is there now is all
   bool idle_ = false;                 // there was nothing new at the last look
   bool over_ = false;                 // the capture at hand has ended
+  bool died_ = false;                 // its recorder did, and that was said
   std::uint64_t entries_before_ = 0;  // in the inputs before it
   Observer* observer_ = nullptr;
 

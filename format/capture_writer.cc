@@ -188,9 +188,8 @@ Status CaptureWriter::end_segment(EndInfo info, bool more) {
 
 Status CaptureWriter::rotate(EndInfo end, SegmentInfo info, std::uint64_t first,
                              const Snapshot& snapshot) {
-  DSE_TRY(finish_segment(std::move(end)));
-  DSE_TRY(file_->sync());  // which takes its time, so that the next step and sealing are close
   DSE_TRY_ASSIGN(SegmentFile next, open_target(first));
+  DSE_TRY(finish_segment(std::move(end)));
   DSE_TRY(seal_segment());
   file_ = std::move(next);
   return start_segment(std::move(info), first, snapshot);

@@ -56,9 +56,8 @@ class CaptureWriter {
   // file stays open and unsealed, for the next segment to follow in it; elsewhere it makes no
   // difference.
   Status end_segment(EndInfo info, bool more = false);
-  // The two at once, for segments that follow on one another: at any moment one of them has the name
-  // of a segment that is being written, so that what a recorder leaves behind when it is killed never
-  // seems complete.
+  // The two at once, for segments that follow on one another. The next one is there before the end of
+  // the last one, so that what a recorder leaves behind when it is killed never seems complete.
   Status rotate(EndInfo end, SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
 
   // Of the segment at hand, and of all so far.

@@ -65,15 +65,10 @@ Status SegmentFile::append(std::span<const std::byte> bytes) {
   return {};
 }
 
-Status SegmentFile::sync() {
-  if (is_stream_ || fs_->fsync(file_.get()) == 0) return {};
-  return write_error(path_ + kOpenSuffix, errno);
-}
-
 Status SegmentFile::seal() {
   if (is_stream_) return {};
-  DSE_TRY(sync());
   std::string open_path = path_ + kOpenSuffix;
+  if (fs_->fsync(file_.get()) != 0) return write_error(open_path, errno);
   if (fs_->rename(open_path.c_str(), path_.c_str()) != 0)
     return Error(ErrorCode::io, errno_error("cannot rename " + open_path, errno).message());
   std::string directory = std::filesystem::path(path_).parent_path().string();

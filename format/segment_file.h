@@ -26,9 +26,7 @@ class SegmentFile {
   Status append(std::span<const std::byte> bytes);
   std::uint64_t size_bytes() const { return size_bytes_; }
 
-  // Makes what was written durable.
-  Status sync();
-  // The same, and gives the file its name.
+  // Makes the file durable and gives it its name.
   Status seal();
 
  private:
