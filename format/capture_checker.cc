@@ -6,17 +6,13 @@
 
 #include "format/capture_directory.h"
 #include "format/capture_writer.h"
+#include "format/plural.h"
 
 namespace dse::format {
 namespace {
 
 // Captures that are followed at a time; more are never in one place.
 constexpr std::size_t kMaxCaptures = 1024;
-
-std::string missing(std::uint64_t from, std::uint64_t to) {
-  return to - from == 1 ? fmt::format("record {} is missing", from + 1)
-                        : fmt::format("records {} to {} are missing", from + 1, to);
-}
 
 bool same_item(const IndexItem& a, const IndexItem& b) {
   return a.type == b.type && a.first == b.first && a.count == b.count && a.min_time == b.min_time &&
@@ -72,7 +68,7 @@ void CaptureChecker::hole(const SegmentReader::Hole& hole, const Error& error) {
   std::string entry = hole.header ? describe_entry(*hole.header) : "";
   std::string reason = error.message();
   if (hole.end > hole.begin)
-    reason += fmt::format("; {} bytes cannot be read", hole.end - hole.begin);
+    reason += "; " + plural(hole.end - hole.begin, "byte") + " cannot be read";
   report(hole.begin, std::move(entry), std::move(reason));
   for (auto& [id, lane] : lanes_) {
     lane.whole = false;
@@ -132,7 +128,7 @@ void CaptureChecker::begin_segment(const EntryRef& entry) {
   if (errors.empty()) report(entry, info.error().message());
   if (at.known && entry.header.first != at.next_record) {
     if (entry.header.first > at.next_record)
-      report(entry, missing(at.next_record, entry.header.first));
+      report(entry, describe_missing(at.next_record, entry.header.first));
     at.continuity.forget();
   }
   at.next_record = entry.header.first;
@@ -150,7 +146,7 @@ void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const Ent
            fmt::format("the file is named by record {}, and begins with {}", *number, info.first));
   if (same) {
     if (info.first > at.next_record)
-      report(entry, "before it, " + missing(at.next_record, info.first));
+      report(entry, "before it, " + describe_missing(at.next_record, info.first));
     else if (info.first < at.next_record)
       report(entry, "segments are not in order, or twice");
     else if (info.segment != at.segment + 1)
@@ -158,7 +154,10 @@ void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const Ent
                                 at.segment));
   } else if (in_directory_ && info.segment != 0 && segment_number(path_)) {
     // Retention removes the oldest files first, so what is behind others is there from its start.
-    report(entry, fmt::format("the first {} segments of its capture are missing", info.segment));
+    report(entry,
+           info.segment == 1
+               ? "the first segment of its capture is missing"
+               : fmt::format("the first {} segments of its capture are missing", info.segment));
   }
   if (!same || info.first != at.next_record) {
     at.continuity.forget();
@@ -199,9 +198,9 @@ void CaptureChecker::end_segment(const EntryRef& entry) {
   const EntryHeader& header = entry.header;
   if (header.first != at.next_record)
     report(entry, header.first > at.next_record
-                      ? "before it, " + missing(at.next_record, header.first)
-                      : fmt::format("it counts {} records, and there are {}", header.first,
-                                    at.next_record));
+                      ? "before it, " + describe_missing(at.next_record, header.first)
+                      : fmt::format("it counts {}, and there are {}",
+                                    plural(header.first, "record"), at.next_record));
   at.next_record = std::max(at.next_record, header.first);
   if (!errors.empty()) return;
   auto end = open_end_info(header, entry.body);
@@ -210,8 +209,8 @@ void CaptureChecker::end_segment(const EntryRef& entry) {
     return;
   }
   if (end->records != at.records && at.whole)
-    report(entry, fmt::format("it says that the segment has {} records, and it has {}",
-                              end->records, at.records));
+    report(entry, fmt::format("it says that the segment has {}, and it has {}",
+                              plural(end->records, "record"), at.records));
   check_index(at, end->index, entry);
 }
 
@@ -274,7 +273,7 @@ std::optional<Batch> CaptureChecker::take_batch(const EntryRef& entry) {
       at.whole = false;
     }
     if (header.first > at.next_record) {
-      report(entry, "before it, " + missing(at.next_record, header.first));
+      report(entry, "before it, " + describe_missing(at.next_record, header.first));
       at.continuity.forget();
     } else if (header.first < at.next_record) {
       report(entry, fmt::format("its records are there twice, or not in order: {} is expected next",

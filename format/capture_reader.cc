@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
+#include "format/plural.h"
 #include "format/segment_file.h"
 
 namespace dse::format {
@@ -49,6 +51,11 @@ void CaptureReader::note(Note::What what, std::string text) {
 
 void CaptureReader::report_damage(const Error& error) {
   note(Note::What::damaged, name_ + ": " + error.message());
+  lose(std::exchange(last_batch_, {}));
+}
+
+void CaptureReader::lose(const std::vector<KindCount>& records) {
+  for (const KindCount& kind : records) damaged_[kind.kind] += kind.count;
 }
 
 // Opens the next input; what is to be said instead when there is none.
@@ -112,17 +119,24 @@ void CaptureReader::close_segment(const std::optional<Error>& error) {
   bool cut = (error && reader_->torn()) || (!error && !reader_->sealed());
   if (error && !reader_->torn()) {
     note(Note::What::damaged, name_ + ": " + error->message());
+    broken_off_ = in_segment_;
   } else if (cut && was_open_ && (is_being_recorded(name_) || ::access(name_.c_str(), F_OK) != 0)) {
     note(Note::What::growing, name_ + ": still being recorded; this is what is there so far");
   } else if (cut && counters_.entries == entries_before_) {
     over_ = true;
-    note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
+    // The next segment is made before the last one ends: one note is enough.
+    if (was_open_ && !std::exchange(died_, true))
+      note(Note::What::unsealed,
+           name_ + ": not sealed: the recorder died before its first entry; nothing to read");
+    if (!was_open_)
+      note(Note::What::damaged, name_ + ": empty or cut before its first entry; nothing to read");
   } else if (cut) {
-    over_ = true;
+    over_ = died_ = true;
+    const std::uint64_t entries = counters_.entries - entries_before_;
     note(Note::What::unsealed,
-         fmt::format("{}: not sealed: the recorder died or the file was cut; all {} complete "
-                     "entries were read{}",
-                     name_, counters_.entries - entries_before_,
+         fmt::format("{}: not sealed: the recorder died or the file was cut; {} read{}", name_,
+                     entries == 1 ? "its one complete entry was"
+                                  : fmt::format("all {} complete entries were", entries),
                      error ? ", the last one is torn" : ""));
   }
   reader_.reset();
@@ -190,6 +204,7 @@ Result<Step> CaptureReader::next() {
       // One bad entry does not spoil the others.
       note(Note::What::damaged,
            fmt::format("{}: at byte {}: {}", name_, offset, step.error().message()));
+      if ((*entry)->header.type == EntryType::block) lose((*entry)->header.kinds);
       continue;
     }
     if (!*step) continue;
@@ -248,15 +263,22 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
   const bool same = lane->next_record != ~std::uint64_t{0};
   const bool goes_on = same && info_.first == lane->next_record;
   if (same && !goes_on) {
-    if (info_.first > lane->next_record)
-      note(Note::What::missing, fmt::format("{}: {} records before it are missing", name_,
-                                            info_.first - lane->next_record));
-    else
+    if (info_.first > lane->next_record) {
+      const std::uint64_t missing = info_.first - lane->next_record;
+      note(Note::What::missing, name_ + ": " +
+                                    plural(missing, "record before it is missing",
+                                           "records before it are missing"));
+      damaged_[0] += missing;
+    } else {
       note(Note::What::damaged, name_ + ": segments are not in order, or twice");
+    }
   }
+  // Where the capture goes on, numbers tell what its damage cost.
+  broken_ = (std::exchange(broken_off_, false) && !same) || broken_;
+  in_segment_ = true;
   if (info_.abi_version > DSE_ABI_VERSION && !same)
     note(Note::What::newer, name_ + ": recorded by a newer version; what it added is left out");
-  over_ = false;
+  over_ = died_ = false;
   lane->next_record = info_.first;
   lane->take_snapshot = !goes_on;
   if (goes_on) return std::optional<Step>();
@@ -264,11 +286,26 @@ Result<std::optional<Step>> CaptureReader::take_segment(EntryRef& entry) {
       Step{joins ? Step::What::joins : Step::What::capture, {}, lane->number});
 }
 
+// The records of the capture go on with this number.
+void CaptureReader::expect(Lane& lane, std::uint64_t first) {
+  if (first > lane.next_record) {
+    note(Note::What::missing, name_ + ": " + describe_missing(lane.next_record, first));
+    damaged_[0] += first - lane.next_record;
+  } else if (first < lane.next_record) {
+    note(Note::What::damaged,
+         fmt::format("{}: records are there twice, or not in order: {} is expected next", name_,
+                     lane.next_record + 1));
+  }
+  lane.next_record = first;
+}
+
 Result<std::optional<Step>> CaptureReader::take_end(EntryRef& entry) {
   Lane* lane = lane_of(entry.header);
   DSE_TRY_ASSIGN(EndInfo end, open_end_info(entry.header, std::move(entry.body)));
   if (observer_) observer_->end(end);
   if (!lane) return Error(ErrorCode::damaged, "the end of another capture");
+  expect(*lane, entry.header.first);
+  in_segment_ = lanes_.size() > 1;
   lane->losses = std::move(end.losses);
   lane->losses_known = true;
   over_ = end.last && lanes_.size() == 1;
@@ -280,14 +317,13 @@ Result<std::optional<Step>> CaptureReader::take_end(EntryRef& entry) {
 }
 
 bool CaptureReader::is_wanted(const EntryHeader& header, const Lane& lane) const {
-  if (want_gaps_ && header.lost != 0) return true;
   KindSet kinds = 0;
   for (const KindCount& kind : header.kinds)
     if (kind.kind < kMaxKinds) kinds |= kind_bit(kind.kind);
-  if (!(kinds & wanted_)) return false;
-  return header.type == EntryType::snapshot || !block_wanted_ ||
-         block_wanted_({kinds, header.first, header.count, header.min_time, header.max_time,
-                        header.lost, lane.number});
+  const bool wanted = header.type == EntryType::snapshot || !block_wanted_ ||
+                      block_wanted_({kinds, header.first, header.count, header.min_time,
+                                     header.max_time, header.lost, lane.number});
+  return (want_gaps_ && header.lost != 0) || (wanted && (kinds & wanted_));
 }
 
 Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
@@ -300,9 +336,7 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
   const bool take_snapshot = std::exchange(lane->take_snapshot, false);
   if (header.type == EntryType::snapshot && !take_snapshot) return std::optional<Step>();
   if (header.type == EntryType::block) {
-    if (header.first != lane->next_record)
-      note(Note::What::missing,
-           fmt::format("{}: records {} to {} are missing", name_, lane->next_record, header.first));
+    expect(*lane, header.first);
     lane->next_record = header.first + header.count;
     lane->gap_losses += header.lost;
     lane->losses_known = false;
@@ -321,6 +355,8 @@ Result<std::optional<Step>> CaptureReader::take_batch(EntryRef& entry) {
     DSE_TRY_ASSIGN(opened, open_batch(header, std::move(entry.body), &counters_, use_));
   }
   Batch batch = std::move(*opened);
+  last_batch_.clear();
+  if (header.type == EntryType::block) last_batch_ = header.kinds;
   if (batch.slice() != 0) {
     // Who puts events in order has a whole slice in memory.
     if (std::exchange(slice_, batch.slice()) != batch.slice()) slice_bytes_ = 0;
@@ -337,14 +373,28 @@ void CaptureReader::add_losses(const Lane& lane, std::vector<Loss>& losses) {
       if (loss.count) losses.push_back(loss);
   } else if (lane.gap_losses) {
     // Without an end only the gaps tell, and not by cause.
-    losses.push_back({0, "gaps in what was recorded", lane.gap_losses});
+    losses.push_back({0, kGapsCause, lane.gap_losses});
   }
 }
 
 std::vector<Loss> CaptureReader::losses() const {
   std::vector<Loss> all = ended_losses_;
   for (const Lane& lane : lanes_) add_losses(lane, all);
+  for (Loss& loss : damage()) all.push_back(std::move(loss));
   return all;
+}
+
+std::vector<Loss> CaptureReader::damage() const {
+  std::vector<Loss> all;
+  for (auto [kind, count] : damaged_) add_loss(all, kind, kDamagedCause, count);
+  add_loss(all, 0, kUncountedCause, broken_ || broken_off_);
+  return all;
+}
+
+bool CaptureReader::is_cut_short() const {
+  return broken_ || broken_off_ ||
+         std::any_of(notes_.begin(), notes_.end(),
+                     [](const Note& one) { return one.what == Note::What::unsealed; });
 }
 
 }  // namespace dse::format

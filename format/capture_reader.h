@@ -1,6 +1,7 @@
 // Captures as a source of batches: directories, files and pipes, one after the other.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,7 @@ class CaptureReader final : public Source {
   void report_damage(const Error& error) override;
   const std::vector<Note>& notes() const override { return notes_; }
   std::vector<Loss> losses() const override;
+  std::vector<Loss> damage() const override;
 
   // From now on another thread opens the next batch while the one at hand is in use, where the input can be
   // sought in. What comes out is the same. The executor is not called but by next().
@@ -54,6 +56,10 @@ class CaptureReader final : public Source {
   void observe(Observer* observer) { observer_ = observer; }
   // Batches with gaps come out even if they have no wanted kind.
   void want_gaps() { want_gaps_ = true; }
+
+  // Whether there was more, and nobody can tell how much: a file is not sealed, or damaged such that its
+  // rest cannot be read.
+  bool is_cut_short() const;
 
   const ReadCounters& counters() const { return counters_; }
 
@@ -88,6 +94,8 @@ class CaptureReader final : public Source {
   // The lane for the capture of a header: the one that it has already, or a new one.
   Result<Lane*> enter_lane(bool joins);
   static void add_losses(const Lane& lane, std::vector<Loss>& losses);
+  void expect(Lane& lane, std::uint64_t first);
+  void lose(const std::vector<KindCount>& records);
   bool is_wanted(const EntryHeader& header, const Lane& lane) const;
   void note(Note::What what, std::string text);
 
@@ -99,6 +107,7 @@ class CaptureReader final : public Source {
   std::unique_ptr<Follow> follow_;    // null: what is there now is all
   bool idle_ = false;                 // there was nothing new at the last look
   bool over_ = false;                 // the capture at hand has ended
+  bool died_ = false;                 // its recorder did, and that was said
   std::uint64_t entries_before_ = 0;  // in the inputs before it
   Observer* observer_ = nullptr;
 
@@ -114,6 +123,12 @@ class CaptureReader final : public Source {
   std::uint32_t next_lane_ = 0;
   std::vector<Note> notes_;
   std::vector<Loss> ended_losses_;  // of captures that are over
+  // What was found to be damaged or missing.
+  std::map<Kind, std::uint64_t> damaged_;  // records
+  std::vector<KindCount> last_batch_;      // records of the last batch, unless they are in damaged_
+  bool in_segment_ = false;                // that has not ended yet
+  bool broken_off_ = false;   // the last one was damaged before its end; what follows may tell more
+  bool broken_ = false;       // so was another one, and nothing told more
   ReadCounters counters_;
 
   // Only where batches are opened ahead: the entry behind the one at hand, and the batch that it is if that

@@ -51,7 +51,7 @@ Result<std::unique_ptr<CaptureWriter>> CaptureWriter::open(const WriterOptions& 
       return Error(ErrorCode::io, "cannot create directory " + path + ": " + error.message());
     DSE_TRY_ASSIGN(writer->first_record_, next_record_number(path));
   } else if (place == Place::file && exists) {
-    return Error(ErrorCode::io, path + " exists; remove it or choose another name");
+    return Error(ErrorCode::usage, path + " exists; remove it or choose another name");
   }
   return writer;
 }
@@ -80,7 +80,7 @@ Status CaptureWriter::append(EntryHeader header, ColumnMessage& message, std::ui
 }
 
 // What the next segment goes to, unless it follows on one that is there.
-Status CaptureWriter::open_target(std::uint64_t first) {
+Result<SegmentFile> CaptureWriter::open_target(std::uint64_t first) {
   if (place_ == Place::stream) {
     FileHandle handle(options_.path == "-"
                           ? ::dup(STDOUT_FILENO)
@@ -88,19 +88,24 @@ Status CaptureWriter::open_target(std::uint64_t first) {
     std::string name = options_.path == "-" ? "standard output" : options_.path;
     if (handle.get() < 0)
       return Error(ErrorCode::io, errno_error("cannot write " + name, errno).message());
-    file_ = SegmentFile::stream(std::move(handle), name, fs_);
-    return {};
+    return SegmentFile::stream(std::move(handle), name, fs_);
   }
   std::string path = place_ == Place::file
                          ? options_.path
                          : (std::filesystem::path(options_.path) / segment_name(first)).string();
-  DSE_TRY_ASSIGN(file_, SegmentFile::create(path, fs_));
-  return {};
+  return SegmentFile::create(path, fs_);
 }
 
 Status CaptureWriter::begin_segment(SegmentInfo info, std::uint64_t first,
                                     const Snapshot& snapshot) {
-  if (!goes_on_) DSE_TRY(open_target(first));
+  if (!goes_on_) {
+    DSE_TRY_ASSIGN(file_, open_target(first));
+  }
+  return start_segment(std::move(info), first, snapshot);
+}
+
+Status CaptureWriter::start_segment(SegmentInfo info, std::uint64_t first,
+                                    const Snapshot& snapshot) {
   goes_on_ = false;
   segment_start_ = file_->size_bytes();
   if (capture_ != short_id(info.capture_id)) capture_segments_ = 0;
@@ -151,7 +156,7 @@ Status CaptureWriter::leave(EndInfo info, std::uint64_t capture) {
   return append_end(std::move(info), capture);
 }
 
-Status CaptureWriter::end_segment(EndInfo info, bool more) {
+Status CaptureWriter::finish_segment(EndInfo info) {
   // Of a merged capture, that which is left.
   const std::uint64_t capture = lanes_.empty() ? capture_ : lanes_.begin()->first;
   std::uint64_t end_position = segment_bytes();
@@ -162,13 +167,32 @@ Status CaptureWriter::end_segment(EndInfo info, bool more) {
   trailer.capture = capture;
   trailer.first = end_position;
   trailer.position = segment_bytes();
-  DSE_TRY(file_->append(encode_header(trailer)));
+  return file_->append(encode_header(trailer));
+}
+
+Status CaptureWriter::seal_segment() {
+  DSE_TRY(file_->seal());
+  closed_bytes_ += segment_bytes();
+  file_.reset();
+  return prune();
+}
+
+Status CaptureWriter::end_segment(EndInfo info, bool more) {
+  DSE_TRY(finish_segment(std::move(info)));
   goes_on_ = place_ == Place::stream || (place_ == Place::file && more);
-  if (!goes_on_) DSE_TRY(file_->seal());
+  if (!goes_on_) return seal_segment();
   closed_bytes_ += segment_bytes();
   segment_start_ = file_->size_bytes();
-  if (!goes_on_) file_.reset();
-  return prune();
+  return {};
+}
+
+Status CaptureWriter::rotate(EndInfo end, SegmentInfo info, std::uint64_t first,
+                             const Snapshot& snapshot) {
+  DSE_TRY_ASSIGN(SegmentFile next, open_target(first));
+  DSE_TRY(finish_segment(std::move(end)));
+  DSE_TRY(seal_segment());
+  file_ = std::move(next);
+  return start_segment(std::move(info), first, snapshot);
 }
 
 Status CaptureWriter::prune() {

@@ -56,6 +56,9 @@ class CaptureWriter {
   // file stays open and unsealed, for the next segment to follow in it; elsewhere it makes no
   // difference.
   Status end_segment(EndInfo info, bool more = false);
+  // The two at once, for segments that follow on one another. The next one is there before the end of
+  // the last one, so that what a recorder leaves behind when it is killed never seems complete.
+  Status rotate(EndInfo end, SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
 
   // Of the segment at hand, and of all so far.
   std::uint64_t segment_bytes() const { return file_ ? file_->size_bytes() - segment_start_ : 0; }
@@ -69,7 +72,10 @@ class CaptureWriter {
   CaptureWriter(WriterOptions options, Place place, FileSystem& fs)
       : options_(std::move(options)), place_(place), fs_(fs), encoder_(options_.level) {}
 
-  Status open_target(std::uint64_t first);
+  Result<SegmentFile> open_target(std::uint64_t first);
+  Status finish_segment(EndInfo info);
+  Status seal_segment();
+  Status start_segment(SegmentInfo info, std::uint64_t first, const Snapshot& snapshot);
   // What is known of each capture in the segment: of a merged one, of several.
   struct Lane {
     std::uint64_t records = 0;  // in the segment

@@ -33,15 +33,6 @@ Status read_all(const Table& table, bool is_task_table) {
   return {};
 }
 
-Status read_all(const Batch& batch) {
-  DSE_TRY(batch.order());
-  DSE_TRY(batch.raw());
-  DSE_TRY(read_all(batch.tasks(), true));
-  for (Kind kind : batch.kinds())
-    if (const Table* table = batch.table(kind)) DSE_TRY(read_all(*table, false));
-  return {};
-}
-
 // What a header would say of the records.
 struct Recomputed {
   std::map<Kind, std::uint64_t> kinds;
@@ -100,6 +91,15 @@ void compare(const EntryHeader& header, const Recomputed& found, std::vector<std
 }
 
 }  // namespace
+
+Status read_all(const Batch& batch) {
+  DSE_TRY(batch.order());
+  DSE_TRY(batch.raw());
+  DSE_TRY(read_all(batch.tasks(), true));
+  for (Kind kind : batch.kinds())
+    if (const Table* table = batch.table(kind)) DSE_TRY(read_all(*table, false));
+  return {};
+}
 
 CheckedBatch check_batch(const EntryHeader& header, const BodyReader& body) {
   CheckedBatch checked;

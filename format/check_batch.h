@@ -19,6 +19,9 @@ struct CheckedBatch {
   bool sound() const { return batch && faults.empty(); }
 };
 
+// Reads every column that is known, so that nothing of the batch is met as damaged later.
+Status read_all(const Batch& batch);
+
 // Loads every frame, reads every column, and makes the header anew from them. What only a newer version
 // knows is not looked at.
 CheckedBatch check_batch(const EntryHeader& header, const BodyReader& body);

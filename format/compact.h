@@ -45,7 +45,6 @@ class Compaction final : private InputVisitor {
   SegmentInfo info_;
   bool any_ = false;
   std::uint64_t bytes_ = 0;  // of inputs that are done
-  std::uint64_t at_ = 0;
   std::uint64_t blocks_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "format/batch.h"
+#include "format/plural.h"
 #include "format/read_columns.h"
 
 namespace dse::format {
@@ -52,7 +53,7 @@ Status read_events(const LazyMessage* lazy, schema::Shown::Reader from, std::uin
 Status read_shown(const LazyMessage* lazy, capnp::List<schema::Shown>::Reader list,
                   std::uint32_t count, std::vector<ShownEvents>& out) {
   if (list.size() > Batch::kMaxShownPoints)
-    return damaged("shown events of " + std::to_string(list.size()) + " points");
+    return damaged("shown events of " + plural(list.size(), "point"));
   std::uint64_t total = 0;
   for (auto from : list) {
     std::uint32_t events = from.getCount();

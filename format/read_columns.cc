@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "format/ints.h"
+#include "format/plural.h"
 
 namespace dse::format {
 namespace {
@@ -41,7 +42,7 @@ Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, s
     }
   }));
   if (size != rows)
-    return damaged("a column does not have the " + std::to_string(rows) + " rows of its table");
+    return damaged("a column does not have the " + plural(rows, "row") + " of its table");
   header.rows = rows;
   Integers out(rows);
   unpack_ints(header, packed, out.data());

@@ -8,33 +8,6 @@
 #include "format/recover.h"
 
 namespace dse::format {
-namespace {
-
-constexpr const char* kDamaged = "damaged";
-constexpr const char* kUncounted = "damaged, and nobody can tell how many";
-constexpr const char* kGaps = "gaps in what was recorded";
-
-void add(std::vector<Loss>& losses, Kind kind, const char* cause, std::uint64_t count) {
-  auto same = std::find_if(losses.begin(), losses.end(), [&](const Loss& loss) {
-    return loss.kind == kind && loss.cause == cause;
-  });
-  if (same != losses.end())
-    same->count += count;
-  else
-    losses.push_back({kind, cause, count});
-}
-
-// What was told before, under the same cause, or under none that was known then.
-void subtract(std::vector<Loss>& losses, const std::vector<Loss>& told) {
-  for (const Loss& before : told)
-    for (Loss& loss : losses)
-      if (loss.kind == before.kind &&
-          (loss.cause == before.cause || (before.cause == kGaps && loss.cause == "ring full")))
-        loss.count -= std::min(loss.count, before.count);
-}
-
-}  // namespace
-
 void Recovery::enter_capture(std::uint64_t capture) {
   if (original_.any && original_.capture == capture) return;
   original_ = {};
@@ -154,14 +127,14 @@ Status Recovery::write_begin(std::uint64_t first) {
 EndInfo Recovery::made_end(bool growing) const {
   EndInfo end;
   end.reason = growing ? "still being recorded when it was recovered" : "its end was lost";
-  for (auto [kind, count] : original_.gaps) end.losses.push_back({kind, kGaps, count});
+  for (auto [kind, count] : original_.gaps) end.losses.push_back({kind, kGapsCause, count});
   return end;
 }
 
 void Recovery::add_damage(EndInfo& end) const {
-  subtract(end.losses, original_.told);
-  if (original_.damaged) add(end.losses, 0, kDamaged, original_.damaged);
-  if (original_.damaged_uncounted) add(end.losses, 0, kUncounted, 1);
+  subtract_losses(end.losses, original_.told);
+  add_loss(end.losses, 0, kDamagedCause, original_.damaged);
+  if (original_.damaged_uncounted) add_loss(end.losses, 0, kUncountedCause, 1);
 }
 
 // Also in the end of what is written already, where nothing follows.
@@ -170,7 +143,7 @@ void Recovery::lose_uncounted() {
   end_missing_ = false;
   original_.damaged_uncounted = true;
   EndInfo* end = pending_ || begun_ ? nullptr : out_->waiting_end();
-  if (end) end->losses.push_back({0, kUncounted, 1});
+  if (end) end->losses.push_back({0, kUncountedCause, 1});
 }
 
 // The segment at hand, if it has no records, so that it is not lost.

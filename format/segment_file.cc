@@ -22,15 +22,15 @@ Error write_error(const std::string& path, int error_number) {
 
 Result<SegmentFile> SegmentFile::create(const std::string& path, FileSystem& fs) {
   if (::access(path.c_str(), F_OK) == 0)
-    return Error(ErrorCode::io, path + " exists; remove it or choose another name");
+    return Error(ErrorCode::usage, path + " exists; remove it or choose another name");
   std::string open_path = path + kOpenSuffix;
   FileHandle file(
       fs.open(open_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     if (errno == EEXIST)
-      return Error(ErrorCode::io, open_path +
-                                      " exists: another recorder writes it, or one died; choose "
-                                      "another name");
+      return Error(ErrorCode::usage, open_path +
+                                         " exists: another recorder writes it, or one died; choose "
+                                         "another name");
     return Error(ErrorCode::io, errno_error("cannot create " + open_path, errno).message());
   }
   // Waits for a reader that asks just now whether the file is being written; no one else can know it.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "format/entry.h"
+#include "format/losses.h"
 #include "format/result.h"
 #include "format/rows.h"
 
@@ -47,12 +48,6 @@ struct SegmentInfo {
   std::uint64_t boot_of_start = 0;
   std::vector<std::pair<std::string, std::string>> options;
   std::vector<Kind> kinds;
-};
-
-struct Loss {
-  Kind kind;
-  std::string cause;
-  std::uint64_t count;
 };
 
 struct IndexItem {

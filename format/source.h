@@ -66,15 +66,17 @@ class Source {
   virtual const SegmentInfo& info() const = 0;
   // Only batches that have one of these kinds matter; others may be left out. Before the first next().
   virtual void want(KindSet kinds) = 0;
-  // Of the blocks with such kinds, those for which `wanted` is false may be left out too. It is asked
-  // when all former batches have been taken.
+  // Those for which `wanted` is false may be left out too. It is asked of every block of a capture, when all
+  // former batches have been taken.
   virtual void want_blocks(std::function<bool(const BlockSummary&)> wanted) { (void)wanted; }
-  // A batch turned out to be damaged when it was used: makes a note of it.
+  // The last batch turned out to be damaged when it was used: makes a note of it, and takes it for lost.
   virtual void report_damage(const Error& error) = 0;
   // All notes so far.
   virtual const std::vector<Note>& notes() const = 0;
-  // What the recorder lost of what was read so far, by kind and cause.
+  // What is missing of what was read so far, by kind and cause.
   virtual std::vector<Loss> losses() const = 0;
+  // Of it, what this source found damaged or gone, and nobody told.
+  virtual std::vector<Loss> damage() const { return {}; }
 };
 
 }  // namespace dse::format

@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 
 #include "format/file.h"
+#include "format/plural.h"
 #include "record/host.h"
 #include "record/programs.h"
 
@@ -395,7 +396,7 @@ void Examination::locked_memory() {
   if (limit.rlim_cur == RLIM_INFINITY || can(CAP_SYS_RESOURCE))
     ok("locked memory", "not limited");
   else
-    missing("locked memory", fmt::format("limited to {} bytes", limit.rlim_cur),
+    missing("locked memory", fmt::format("limited to {}", plural(limit.rlim_cur, "byte")),
             "ulimit -l unlimited, or CAP_SYS_RESOURCE");
 }
 

@@ -20,6 +20,7 @@
 
 #include "format/file.h"
 #include "format/layout.h"
+#include "format/plural.h"
 #include "record/host.h"
 
 // Types that the skeleton names.
@@ -175,9 +176,9 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
     if (file.get() < 0)
-      return kernel_error(fmt::format("cannot make a ring buffer of {} bytes for each of {} CPUs; "
+      return kernel_error(fmt::format("cannot make a ring buffer of {} bytes for each of {}; "
                                       "try a smaller --buffer",
-                                      bytes, cpus),
+                                      bytes, plural(static_cast<std::uint64_t>(cpus), "CPU")),
                           errno);
     int fd = file.get();
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, 0) != 0)

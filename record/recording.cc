@@ -148,10 +148,10 @@ Status Recording::finish(const std::string& reason) {
 
 Status Recording::write(Job& job) {
   if (job.rows) return writer_->write(*job.rows);
-  if (job.end) DSE_TRY(writer_->end_segment(std::move(*job.end)));
   if (job.begin)
-    DSE_TRY(writer_->begin_segment(std::move(job.begin->info), job.first, job.begin->snapshot));
-  return {};
+    return writer_->rotate(std::move(*job.end), std::move(job.begin->info), job.first,
+                           job.begin->snapshot);
+  return writer_->end_segment(std::move(*job.end));
 }
 
 void Recording::write_all() {

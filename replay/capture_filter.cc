@@ -40,8 +40,20 @@ void CaptureFilter::note_last(const Session& session, const std::vector<std::uin
   last_.back() = last;
 }
 
+// Signals wait for a process or for one of its threads.
+void CaptureFilter::note_signalled(const Event& event) {
+  if (auto pid = event.number("proc.pid")) signalled_.insert(static_cast<std::uint32_t>(*pid));
+  if (auto tid = event.number("proc.tid"))
+    signalled_threads_.insert(static_cast<std::uint32_t>(*tid));
+}
+
+bool CaptureFilter::is_signalled(std::uint32_t pid, std::uint32_t tid) const {
+  return !first_done_ || signalled_.contains(pid) || signalled_threads_.contains(tid);
+}
+
 Status CaptureFilter::first(Session& session) {
   session.want(format::kAllKinds);
+  session.want_whole_batches();
   captures_ = 0;
   unsigned closures = 0;
   format::CaptureId at{};
@@ -74,12 +86,13 @@ Status CaptureFilter::first(Session& session) {
         Event event(&judged.events, i);
         if (options_.close)
           closure_.refer(event);
-        else if (auto pid = event.number("proc.pid"))
-          signalled_.insert(static_cast<std::uint32_t>(*pid));
+        else
+          note_signalled(event);
       });
     }
   }
   first_done_ = true;
+  first_damage_ = session.source().damage();
   captures_ = 0;
   return {};
 }
@@ -95,8 +108,10 @@ Status CaptureFilter::run(Session& session, format::CaptureReader& reader) {
   signals_ = has_point(session, "SignalDelivered");
   cut_ = session.has_window();
   for (const auto& point : session.points()) points_.push_back(point->name());
+  reader_ = &reader;
   reader.observe(&ended_);
   session.want(format::kAllKinds);
+  session.want_whole_batches();
   while (!done_) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
@@ -109,11 +124,7 @@ Status CaptureFilter::run(Session& session, format::CaptureReader& reader) {
   }
   if (!open_) return Error(ErrorCode::damaged, "there is no capture to be read");
   DSE_TRY(begin_segment());
-  const auto& notes = session.source().notes();
-  bool cut = std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
-    return note.what == format::Note::What::unsealed || note.what == format::Note::What::damaged;
-  });
-  DSE_TRY(end_capture(std::move(ended_.last), false, cut));
+  DSE_TRY(end_capture(std::move(ended_.last), Ends::all));
   account_.bytes = out_->total_bytes();
   return {};
 }
@@ -134,24 +145,24 @@ Status CaptureFilter::begin_capture(const Session& session) {
     return Error(ErrorCode::usage,
                  "a merged capture cannot be filtered into a new one; filter its parts, then merge "
                  "them");
-  const bool goes_on = open_ && info.capture_id == info_.capture_id;
+  const bool same = open_ && info.capture_id == info_.capture_id;
+  const bool goes_on = original_.goes_on_in(info);  // else its segments may not be in order
   // Of a cut, captures that have nothing in it leave nothing.
   if (open_ && (begun_ || !cut_)) {
     DSE_TRY(begin_segment());
-    DSE_TRY(end_capture(std::move(ended_.before), true, false));
+    DSE_TRY(end_capture(std::move(ended_.before), goes_on ? Ends::before_hole : Ends::capture));
     // Its successor must not have its number.
     if (writer_->next() == writer_->segment_first()) writer_->set_next(writer_->next() + 1);
   }
-  // Behind a hole: what is missing there is missing here.
-  if (goes_on && info.first > source_next_)
-    writer_->set_next(writer_->next() + (info.first - source_next_));
-  if (!goes_on) closure_.enter(++closures_);
+  original_.begin(info);
+  if (!same) closure_.enter(++closures_);
+  holes_ = same ? holes_ + 1 : 0;
   open_ = true;
   begun_ = false;
   info_ = info;
-  source_next_ = info.first;
   before_.reset(info);
   span_ = {};
+  if (goes_on) return {};
   streams_ = {};
   left_out_.clear();
   return {};
@@ -166,6 +177,8 @@ format::SegmentInfo CaptureFilter::header() const {
   for (const std::string& point : points_)
     if (former.empty() || former.find("," + point + ",") != std::string::npos)
       names += (names.empty() ? "" : ",") + point;
+  // Behind a hole it is another one, so that its snapshot counts.
+  if (holes_) how += fmt::format("behind hole {}\n", holes_);
   info.capture_id = format::derived_id(info_.capture_id, how + names);
   // What was asked for may name what must not be there; only the table of containers is needed.
   std::erase_if(info.options, [&](const auto& option) {
@@ -187,29 +200,33 @@ format::SegmentInfo CaptureFilter::header() const {
 Status CaptureFilter::begin_segment() {
   if (std::exchange(begun_, true)) return {};
   DSE_TRY(before_.condense());
+  account_.state += before_.size();
   DSE_TRY(writer_->begin(header(), before_, span_));
   before_.reset(info_);
   return {};
 }
 
-Status CaptureFilter::end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut) {
+Status CaptureFilter::end_capture(std::optional<format::EndInfo> told, Ends ends) {
   DSE_TRY(writer_->flush());
   format::EndInfo end;
-  // Those of the whole original are not those of a cut.
-  if (told && !cut_)
-    end = std::move(*told);
-  else if (writer_->lost())
-    end.losses.push_back({0, "gaps in what was recorded", writer_->lost()});
-  if (cut) end.losses.push_back({0, "or more, where what was filtered is cut or damaged", 1});
+  // Those of the whole original are not those of a cut, but for damage: it may have hit the range.
+  const bool has_all = told && !cut_;
+  if (has_all) end = std::move(*told);
+  const bool read_before = ends == Ends::all && first_done_;  // and what is behind a cut too
+  end.losses = original_.take_losses(has_all ? &end.losses : nullptr, writer_->lost(),
+                                     read_before ? first_damage_ : reader_->damage(),
+                                     ends != Ends::before_hole);
+  if (ends == Ends::all && reader_->is_cut_short())
+    format::add_loss(end.losses, 0, format::kUncountedCause, 1);
   end.reason = "filtered";
-  end.last = !goes_on;
+  end.last = ends == Ends::all;
   for (format::StreamPosition& stream : end.streams)
     if (auto found = left_out_.find({stream.kind, stream.cpu}); found != left_out_.end())
       stream.seq -= found->second;
   for (format::Loss& seen : end.seen)
     for (const auto& [stream, count] : left_out_)
       if (stream.first == seen.kind) seen.count -= std::min(seen.count, count);
-  return out_->end_segment(std::move(end), goes_on);
+  return out_->end_segment(std::move(end), ends != Ends::all);
 }
 
 Status CaptureFilter::take(const Session& session) {
@@ -255,15 +272,8 @@ Status CaptureFilter::take_snapshot(const format::Batch& batch, KeptEvents shown
   }));
   if (later) return {};
   begun_ = true;
+  account_.state += snapshot.rows.count();
   return writer_->begin(header(), snapshot);
-}
-
-// The numbers that the streams begin with, where the capture lacks its beginning.
-void CaptureFilter::follow_streams(const format::Batch& batch) {
-  for (const format::StreamPosition& stream : batch.streams())
-    if (stream.kind < format::kMaxKinds &&
-        left_out_.try_emplace({stream.kind, stream.cpu}, 0).second)
-      streams_.at(stream.kind, stream.cpu).next = stream.seq;
 }
 
 // The place of the first record of the batch that the cut is about; their number if there is none.
@@ -279,12 +289,7 @@ Result<std::uint32_t> CaptureFilter::first_of_cut(const Session& session, const 
 
 Status CaptureFilter::take_records(const Session& session, KeptEvents shown) {
   const format::Batch& batch = session.batch();
-  if (begun_ && batch.first() > source_next_) {
-    DSE_TRY(writer_->flush());
-    writer_->set_next(writer_->next() + (batch.first() - source_next_));
-  }
-  source_next_ = batch.first() + batch.count();
-  follow_streams(batch);
+  original_.enter(batch, streams_);
   // Until there state is only remembered.
   std::uint32_t begin = 0;
   if (cut_ && !begun_) {
@@ -328,6 +333,7 @@ Status CaptureFilter::remember(std::span<const std::byte> record, std::uint64_t 
   std::memcpy(&header, record.data(), sizeof(header));
   format::StreamTable::State& stream = streams_.at(header.kind, header.cpu);
   stream.next = header.seq + 1;
+  original_.take(header, false);
   stream.last_time = header.time_ns;
   if (!StateLog::takes(header.kind)) return {};
   DSE_TRY_ASSIGN(auto kept, kept_record(record, number, By::nothing));
@@ -340,6 +346,7 @@ Result<bool> CaptureFilter::take_record(std::span<const std::byte> record, std::
   dse_header header;
   std::memcpy(&header, record.data(), sizeof(header));
   std::uint64_t& left_out = left_out_[{header.kind, header.cpu}];
+  if (original_.take(header, true) && !options_.close) by = By::others;
   DSE_TRY_ASSIGN(auto kept, kept_record(record, number, by));
   if (!kept) {
     ++left_out;
@@ -376,11 +383,11 @@ bool CaptureFilter::keeps_state(const dse_header& header, std::span<const std::b
   switch (header.kind) {
     case DSE_SOCKET_STATE:
     case DSE_PROCESS_EXEC_FAIL: return false;
-    case DSE_SIGNAL_GENERATE:
-      return signals_ &&
-             (!first_done_ || signalled_.contains(body_of<dse_signal_generate>(record).target_pid));
-    case DSE_SIGNAL_DELIVER:
-      return signals_ && (!first_done_ || signalled_.contains(header.task.pid));
+    case DSE_SIGNAL_GENERATE: {
+      auto body = body_of<dse_signal_generate>(record);
+      return signals_ && is_signalled(body.target_pid, body.target_tid);
+    }
+    case DSE_SIGNAL_DELIVER: return signals_ && is_signalled(header.task.pid, header.task.tid);
     default: return true;
   }
 }

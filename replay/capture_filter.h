@@ -32,6 +32,8 @@
 #include "format/rewrite.h"
 #include "replay/closure.h"
 #include "replay/kept_events.h"
+#include "replay/last_end.h"
+#include "replay/original_losses.h"
 #include "replay/record_writer.h"
 #include "replay/session.h"
 #include "replay/state_log.h"
@@ -64,6 +66,7 @@ class CaptureFilter {
   struct Account {
     std::uint64_t read = 0;     // records, snapshots not included
     std::uint64_t kept = 0;     // of them
+    std::uint64_t state = 0;    // in front of them: snapshots, and what a cut needs from before
     std::uint64_t events = 0;   // that passed
     std::uint64_t unknown = 0;  // records left out as nobody can tell what is in them
     std::uint64_t bytes = 0;    // written
@@ -71,21 +74,14 @@ class CaptureFilter {
   const Account& account() const { return account_; }
 
  private:
-  struct Ended final : format::CaptureReader::Observer {
-    void segment(const std::string&, const format::SegmentInfo&) override {
-      before = std::exchange(last, {});
-    }
-    void entry(const format::EntryHeader&) override {}
-    void end(const format::EndInfo& info) override { last = info; }
-    std::optional<format::EndInfo> last;    // of the segment at hand; none: it has none so far
-    std::optional<format::EndInfo> before;  // of the one before it
-  };
   // Of one CPU and kind: what was left out so far.
   using Streams = std::map<std::pair<format::Kind, std::uint16_t>, std::uint64_t>;
 
   using By = KeptEvents::By;
 
   void note_last(const Session& session, const std::vector<std::uint64_t>& witnesses);
+  void note_signalled(const Event& event);
+  bool is_signalled(std::uint32_t pid, std::uint32_t tid) const;
   Status take(const Session& session);
   Status take_snapshot(const format::Batch& batch, KeptEvents shown);
   Status take_records(const Session& session, KeptEvents shown);
@@ -93,8 +89,9 @@ class CaptureFilter {
   Status remember(std::span<const std::byte> record, std::uint64_t number);
   Status begin_capture(const Session& session);
   Status begin_segment();
-  // `told`: by the last segment of the original. `cut`: the original is not whole.
-  Status end_capture(std::optional<format::EndInfo> told, bool goes_on, bool cut);
+  // `told`: by the last segment of the original.
+  enum class Ends { before_hole, capture, all };
+  Status end_capture(std::optional<format::EndInfo> told, Ends ends);
   bool is_behind_first(const Session& session) const;
   // Behind the last event of the capture at hand, or of all of them.
   bool is_behind_last(std::uint64_t number) const;
@@ -104,7 +101,6 @@ class CaptureFilter {
   Result<std::optional<std::vector<std::byte>>> kept_record(std::span<const std::byte> record,
                                                             std::uint64_t number, By shown);
   bool keeps_state(const dse_header& header, std::span<const std::byte> record) const;
-  void follow_streams(const format::Batch& batch);
 
   CaptureFilterOptions options_;
   format::FileSystem& fs_;
@@ -115,9 +111,13 @@ class CaptureFilter {
   std::uint64_t first_next_ = 0;
   Closure closure_;
   std::unordered_set<std::uint32_t> signalled_;  // processes whose signals are shown
+  std::unordered_set<std::uint32_t> signalled_threads_;
   bool signals_ = false;                         // SignalDelivered is on
   std::vector<std::string> points_;              // that are on
-  Ended ended_;
+  format::CaptureReader* reader_ = nullptr;
+  LastEnd ended_;
+  OriginalLosses original_;
+  std::vector<format::Loss> first_damage_;  // as the first time found it, to the end
   // Of a cut: by capture as they are read, the number of the last record that counts, if any does.
   std::vector<std::optional<std::uint64_t>> last_;
   bool cut_ = false;
@@ -131,8 +131,8 @@ class CaptureFilter {
   bool open_ = false;         // it has begun
   bool begun_ = false;        // and so has what is written of it
   format::SegmentInfo info_;
-  std::uint64_t source_next_ = 0;  // number of its next record, were none missing
-  StateLog before_;                // the state, until what is written has begun
+  unsigned holes_ = 0;  // behind which it went on so far
+  StateLog before_;  // the state, until what is written has begun
   format::BatchEncoder::SnapshotSpan span_{};
   Streams left_out_;
   Account account_;

@@ -50,6 +50,7 @@ Result<bool> CaptureMerge::step() {
         first = input.get();
     if (!first) {
       if (!last_end_) return Error(ErrorCode::damaged, "there is no capture to be read");
+      DSE_TRY(check_offsets());
       DSE_TRY(writer_->end_segment(std::move(last_end_->first)));
       account_.bytes = writer_->total_bytes();
       return false;
@@ -71,6 +72,7 @@ Status CaptureMerge::refill(Input& input) {
   while (!input.done && input.times.empty()) {
     auto step = input.reader->next();
     if (!step) return step.error();
+    DSE_TRY(check_segments(input));
     switch (step->what) {
       case format::Step::What::capture: DSE_TRY(take_capture(input)); break;
       case format::Step::What::batch:
@@ -81,7 +83,7 @@ Status CaptureMerge::refill(Input& input) {
         break;
       case format::Step::What::end:
         input.done = true;
-        if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.last)));
+        if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.last), false));
         break;
       case format::Step::What::idle: break;
       case format::Step::What::joins:
@@ -96,7 +98,8 @@ Status CaptureMerge::take_capture(Input& input) {
   const format::SegmentInfo& info = input.reader->info();
   if (is_merged(info))
     return Error(ErrorCode::usage, input.name + " is merged already; merge its parts");
-  if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.before)));
+  const bool goes_on = input.original.goes_on_in(info);
+  if (input.open) DSE_TRY(end_capture(input, std::move(input.ends.before), goes_on));
   DSE_TRY(check_clock(input, info));
   input.open = true;
   input.begun = false;
@@ -105,8 +108,8 @@ Status CaptureMerge::take_capture(Input& input) {
   input.offset = offset == options_.offsets.end() ? 0 : offset->second;
   input.next_record = 0;
   input.lost = 0;
-  input.streams = {};
-  input.known_streams.clear();
+  if (!goes_on) input.streams = {};
+  input.original.begin(info);
   account_.hosts.insert(info.host_name);
   ++account_.captures;
   return {};
@@ -125,15 +128,38 @@ Status CaptureMerge::check_clock(const Input& input, const format::SegmentInfo& 
   if (clock.empty()) unknown_clocks_.insert(info.host_name);
   if (options_.trust_clocks) return {};
   constexpr std::string_view kRemedy =
-      "events of several hosts cannot be put in order. --trust-clocks takes clocks as they are, and "
+      "events of several hosts cannot be put in order. --trust-clocks takes clocks as they are, "
+      "and "
       "--offset HOST=+1.5s corrects one that is known to be behind";
   if (info.real_time == 0)
-    return Error(ErrorCode::usage,
-                 fmt::format("{}: it does not tell its clock; {}", who, kRemedy));
+    return Error(ErrorCode::usage, fmt::format("{}: it does not tell its clock; {}", who, kRemedy));
   if (alone_ && several_boots_)
     return Error(ErrorCode::usage,
                  fmt::format("{}: no time service kept its clock right when it was recorded; {}",
                              *alone_, kRemedy));
+  return {};
+}
+
+Status CaptureMerge::check_segments(Input& input) {
+  for (const SegmentId& id : std::exchange(input.ends.segments, {})) {
+    auto [known, fresh] = segments_.emplace(id, &input);
+    if (!fresh && known->second != &input)
+      return Error(ErrorCode::usage,
+                   fmt::format("{} is of the same capture as {}: its events would be there twice; "
+                               "name each capture once",
+                               input.name, known->second->name));
+  }
+  return {};
+}
+
+// Only when all is read it is known which hosts there are.
+Status CaptureMerge::check_offsets() const {
+  for (const auto& [host, offset] : options_.offsets)
+    if (!account_.hosts.contains(host))
+      return Error(
+          ErrorCode::usage,
+          fmt::format("--offset for {}: no capture is of that host; there {} {}", host,
+                      account_.hosts.size() == 1 ? "is" : "are", fmt::join(account_.hosts, ", ")));
   return {};
 }
 
@@ -168,12 +194,7 @@ Status CaptureMerge::take_batch(Input& input, format::Batch batch) {
     input.reader->report_damage(status.error());
     return {};
   }
-  for (const format::StreamPosition& stream : batch.streams())
-    if (stream.kind < format::kMaxKinds &&
-        input.known_streams.insert({stream.kind, stream.cpu}).second)
-      input.streams.at(stream.kind, stream.cpu).next = stream.seq;
-  for (const format::Gap& gap : batch.gaps())
-    if (gap.lost > 0) input.lost += static_cast<std::uint64_t>(gap.lost);
+  input.original.enter(batch, input.streams);
   input.batch = std::move(batch);
   input.shown.clear();
   for (const format::ShownEvents& events : input.batch->shown()) input.shown.push_back({&events});
@@ -213,6 +234,12 @@ void copy_marks(std::vector<Shown>& shown, std::uint32_t position, format::Rows&
   }
 }
 
+dse_header header_of(std::span<const std::byte> record) {
+  dse_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  return header;
+}
+
 }  // namespace
 
 void CaptureMerge::take_record(Input& input) {
@@ -224,7 +251,9 @@ void CaptureMerge::take_record(Input& input) {
     input.rows.marks->filtered = input.batch->filtered();
   }
   const std::size_t before = input.rows.size_bytes();
+  const std::size_t raw = input.rows.raw_index().size();
   input.rows.append(record, input.streams);
+  if (input.rows.raw_index().size() == raw) input.original.take(header_of(record), true);
   slice_bytes_ += input.rows.size_bytes() - before;
   ++slice_records_;
   input.rows.marks->number.push_back(++account_.records);
@@ -239,6 +268,7 @@ Status CaptureMerge::flush() {
     input->rows.marks->slice = slice_;
     DSE_TRY(writer_->write(input->rows, input->id));
     input->next_record += input->rows.count();
+    input->lost += input->rows.lost();
     input->rows.clear();
   }
   ++slice_;
@@ -248,12 +278,10 @@ Status CaptureMerge::flush() {
 
 format::SegmentInfo CaptureMerge::header(const Input& input) const {
   format::SegmentInfo info = input.state.info();
-  // The same capture may be among the inputs twice.
   auto place = std::find_if(inputs_.begin(), inputs_.end(),
                             [&](const auto& one) { return one.get() == &input; });
   info.capture_id = format::derived_id(
-      info.capture_id,
-      fmt::format("merged {} {}", place - inputs_.begin(), input.capture_number));
+      info.capture_id, fmt::format("merged {} {}", place - inputs_.begin(), input.capture_number));
   info.first = 0;
   info.real_time += static_cast<std::uint64_t>(input.offset);
   std::erase_if(info.options,
@@ -305,21 +333,16 @@ Result<format::Snapshot> CaptureMerge::snapshot_of(Input& input, const format::B
   return snapshot;
 }
 
-Status CaptureMerge::end_capture(Input& input, std::optional<format::EndInfo> told) {
+Status CaptureMerge::end_capture(Input& input, std::optional<format::EndInfo> told, bool goes_on) {
   DSE_TRY(begin_capture(input, nullptr));
   DSE_TRY(flush());
   input.open = false;
   format::EndInfo end;
-  if (told)
-    end = std::move(*told);
-  else if (input.lost)
-    end.losses.push_back({0, "gaps in what was recorded", input.lost});
-  const auto& notes = input.reader->notes();
-  if (std::any_of(notes.begin(), notes.end(), [](const format::Note& note) {
-        return note.what == format::Note::What::unsealed ||
-               note.what == format::Note::What::damaged;
-      }))
-    end.losses.push_back({0, "or more, where what was merged is cut or damaged", 1});
+  if (told) end = std::move(*told);
+  end.losses = input.original.take_losses(told ? &end.losses : nullptr, input.lost,
+                                          input.reader->damage(), !goes_on);
+  if (input.done && input.reader->is_cut_short())
+    format::add_loss(end.losses, 0, format::kUncountedCause, 1);
   end.reason = "merged";
   end.last = true;
   if (last_end_) DSE_TRY(writer_->leave(std::move(last_end_->first), last_end_->second));

@@ -15,6 +15,7 @@
 #include "format/capture_reader.h"
 #include "format/capture_writer.h"
 #include "replay/last_end.h"
+#include "replay/original_losses.h"
 #include "replay/state.h"
 
 namespace dse::replay {
@@ -38,7 +39,8 @@ class CaptureMerge {
   void add(std::string name, std::unique_ptr<format::CaptureReader> reader);
 
   // Merges the next few thousand records; false: all is done. After an error, and before the end, what is
-  // written is not whole. Errors: usage, where clocks cannot be related or an input is merged already.
+  // written is not whole. Errors: usage, where clocks cannot be related, an input is merged already or
+  // there twice, or an offset is of a host that none is of.
   Result<bool> step();
 
   struct Account {
@@ -59,10 +61,19 @@ class CaptureMerge {
     const format::ShownEvents* events;
     std::size_t next = 0;
   };
+  // A segment of a capture, which can be in one input only.
+  using SegmentId = std::pair<format::CaptureId, std::uint32_t>;
+  struct Observer final : LastEnd {
+    void segment(const std::string& path, const format::SegmentInfo& info) override {
+      LastEnd::segment(path, info);
+      segments.emplace_back(info.capture_id, info.segment);
+    }
+    std::vector<SegmentId> segments;  // that are not checked yet
+  };
   struct Input {
     std::string name;
     std::unique_ptr<format::CaptureReader> reader;
-    LastEnd ends;
+    Observer ends;
     bool done = false;
     // The capture at hand.
     bool open = false;   // it has begun
@@ -72,9 +83,9 @@ class CaptureMerge {
     std::uint32_t capture_number = 0;  // among those of this input
     std::uint64_t id = 0;              // short, of what is written
     std::uint64_t next_record = 0;     // of what is written
-    std::uint64_t lost = 0;
+    std::uint64_t lost = 0;            // by gaps of what is written
     format::StreamTable streams;
-    std::set<std::pair<format::Kind, std::uint16_t>> known_streams;
+    OriginalLosses original;
     // The batch at hand, record by record.
     std::optional<format::Batch> batch;
     std::vector<std::byte> bytes;
@@ -90,9 +101,11 @@ class CaptureMerge {
   Status refill(Input& input);
   Status take_capture(Input& input);
   Status begin_capture(Input& input, const format::Batch* snapshot);
-  Status end_capture(Input& input, std::optional<format::EndInfo> told);
+  Status end_capture(Input& input, std::optional<format::EndInfo> told, bool goes_on);
   Status take_batch(Input& input, format::Batch batch);
   Result<format::Snapshot> snapshot_of(Input& input, const format::Batch& batch);
+  Status check_segments(Input& input);
+  Status check_offsets() const;
   Status check_clock(const Input& input, const format::SegmentInfo& info);
   format::SegmentInfo header(const Input& input) const;
   void correct_clock(const Input& input, std::span<std::byte> record) const;
@@ -110,10 +123,11 @@ class CaptureMerge {
   std::uint64_t slice_ = 1;
   std::uint64_t slice_records_ = 0;
   std::size_t slice_bytes_ = 0;
-  std::string boot_id_;  // of the first capture
+  std::string boot_id_;               // of the first capture
   std::optional<std::string> alone_;  // the host of a clock that nobody kept right
   bool several_boots_ = false;
   std::set<std::string> unknown_clocks_;
+  std::map<SegmentId, const Input*> segments_;
   Account account_;
 };
 

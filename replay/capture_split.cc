@@ -34,8 +34,10 @@ std::string CaptureSplit::part_name(std::uint64_t part) {
 }
 
 Status CaptureSplit::run(Session& session, format::CaptureReader& reader) {
+  reader_ = &reader;
   reader.observe(&ended_);
   session.want(format::kAllKinds);
+  session.want_whole_batches();
   while (true) {
     DSE_TRY_ASSIGN(Session::Step step, session.next_batch());
     if (step == Session::Step::end) break;
@@ -51,14 +53,15 @@ Status CaptureSplit::begin_capture(const Session& session) {
   if (is_merged(session.state().info()))
     return Error(ErrorCode::usage,
                  "a merged capture cannot be split; split its parts, or choose from it with replay");
-  if (open_) DSE_TRY(end_part(true));
+  const bool goes_on = original_.goes_on_in(session.state().info());
+  if (open_) DSE_TRY(end_part(!goes_on));
   open_ = true;
   info_ = session.state().info();
+  original_.begin(info_);
   span_ = {};
   before_.reset(info_);
+  if (goes_on) return {};
   streams_ = {};
-  streams_met_.clear();
-  next_ = info_.first;
   placed_lost_ = 0;
   ended_.losses.clear();
   return {};
@@ -88,7 +91,7 @@ Status CaptureSplit::take_snapshot(const Session& session) {
   }));
   DSE_TRY(open_part());
   part_.events = KeptEvents(session).count();
-  writer_->set_next(next_);
+  writer_->set_next(info_.first);
   return writer_->begin(header(), snapshot);
 }
 
@@ -100,17 +103,11 @@ bool CaptureSplit::is_full(std::uint64_t real_ns, std::uint64_t events) const {
   return part_.events + events > limit.events;
 }
 
-// The numbers that the streams begin with, where the capture lacks its beginning.
-void CaptureSplit::follow_streams(const format::Batch& batch) {
-  for (const format::StreamPosition& stream : batch.streams())
-    if (stream.kind < format::kMaxKinds && streams_met_.emplace(stream.kind, stream.cpu).second)
-      streams_.at(stream.kind, stream.cpu).next = stream.seq;
-}
-
 Status CaptureSplit::take_records(const Session& session) {
   const format::Batch& batch = session.batch();
   KeptEvents kept(session);
-  follow_streams(batch);
+  // A part has no hole: behind one another part begins.
+  if (original_.enter(batch, streams_)) DSE_TRY(end_part(false));
   const RecordWriter::Marks marks = marks_of(batch);
   DSE_TRY_ASSIGN(auto order, batch.order());
   std::uint32_t position = 0;
@@ -128,15 +125,11 @@ Status CaptureSplit::take_records(const Session& session) {
     });
     if (out_ && is_full(real_ns, events_.size())) DSE_TRY(end_part(false));
     if (!out_) DSE_TRY(begin_part(batch.first() + at));
-    if (batch.first() + at != writer_->next()) {
-      DSE_TRY(writer_->flush());
-      writer_->set_next(batch.first() + at);
-    }
+    if (known) original_.take(header, true);
     DSE_TRY(writer_->append(record, number, marks));
     if (marks.filtered)
       for (const auto& [point, nth] : events_) writer_->show(*point, nth);
     DSE_TRY(writer_->flush_if_full());
-    next_ = batch.first() + at + 1;
 
     if (part_.records++ == 0) {
       part_.first = number;
@@ -155,8 +148,8 @@ format::SegmentInfo CaptureSplit::header() const {
   std::string how = fmt::format("part {} of {} {} {}", parts_, limit.bytes, limit.time_ns,
                                 limit.events);
   info.capture_id = format::derived_id(info_.capture_id, how);
-  std::erase_if(info.options, [](const auto& option) { return option.first == "part"; });
-  info.options.emplace_back("part", std::to_string(parts_));
+  std::erase_if(info.options, [](const auto& option) { return option.first == kPartOption; });
+  info.options.emplace_back(kPartOption, std::to_string(parts_));
   return info;
 }
 
@@ -190,9 +183,10 @@ Status CaptureSplit::begin_part(std::uint64_t first) {
 Status CaptureSplit::end_part(bool of_capture) {
   if (!out_) return {};
   DSE_TRY(writer_->flush());
-  placed_lost_ += writer_->lost();
   format::EndInfo end;
-  if (writer_->lost()) end.losses.push_back({0, "gaps in what was recorded", writer_->lost()});
+  end.losses = original_.take_losses(nullptr, writer_->lost(), reader_->damage(), of_capture);
+  for (const format::Loss& loss : end.losses)
+    if (!format::is_damage(loss)) placed_lost_ += loss.count;
   if (of_capture) {
     std::uint64_t told = 0;
     for (const format::Loss& loss : ended_.losses) told += loss.count;

@@ -9,15 +9,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "format/capture_reader.h"
 #include "format/capture_writer.h"
 #include "replay/kept_events.h"
+#include "replay/original_losses.h"
 #include "replay/record_writer.h"
 #include "replay/session.h"
 #include "replay/state_log.h"
@@ -76,7 +75,6 @@ class CaptureSplit {
 
   Status begin_capture(const Session& session);
   Status take_snapshot(const Session& session);
-  void follow_streams(const format::Batch& batch);
   Status take_records(const Session& session);
   // Whether a record at that time, with so many events, must not be in the part at hand any more.
   bool is_full(std::uint64_t real_ns, std::uint64_t events) const;
@@ -88,7 +86,9 @@ class CaptureSplit {
   Options options_;
   format::FileSystem& fs_;
   OnPart on_part_;
+  format::CaptureReader* reader_ = nullptr;
   Ended ended_;
+  OriginalLosses original_;
   std::uint64_t parts_ = 0;
   // The capture at hand.
   bool open_ = false;  // it has begun
@@ -96,9 +96,7 @@ class CaptureSplit {
   format::BatchEncoder::SnapshotSpan span_{};
   StateLog before_;
   format::StreamTable streams_;
-  std::set<std::pair<format::Kind, std::uint16_t>> streams_met_;
-  std::uint64_t next_ = 0;         // number of its next record
-  std::uint64_t placed_lost_ = 0;  // by the gaps of the parts so far
+  std::uint64_t placed_lost_ = 0;  // while recording, by the gaps of the parts so far
   // The part at hand.
   std::unique_ptr<format::CaptureWriter> out_;
   std::optional<RecordWriter> writer_;

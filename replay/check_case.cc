@@ -12,9 +12,10 @@
 namespace dse::replay {
 namespace {
 
-const std::vector<std::string> kKeys{
-    "description", "capture",  "profile", "points", "select",    "drop",   "since",  "until",
-    "self",        "expected", "fields",  "ignore", "normalise", "counts", "digest", "lossless"};
+const std::vector<std::string> kKeys{"description", "capture", "profile", "points",    "select",
+                                     "drop",        "since",   "until",   "num",       "self",
+                                     "expected",    "fields",  "ignore",  "normalise", "counts",
+                                     "digest",      "lossless"};
 
 class CaseReader {
  public:
@@ -46,7 +47,7 @@ class CaseReader {
     for (auto [known, to] :
          {std::pair("description", &out_.description), std::pair("capture", &out_.capture),
           std::pair("profile", &out_.profile), std::pair("since", &out_.since),
-          std::pair("until", &out_.until)})
+          std::pair("until", &out_.until), std::pair("num", &out_.num)})
       if (name == known) return text(key, node, *to);
     for (auto [known, to] : {std::pair("points", &out_.points), std::pair("fields", &out_.fields),
                              std::pair("ignore", &out_.ignore)})

@@ -27,7 +27,7 @@ struct CheckCase {
   std::string profile;  // a name or a file; empty: none
   std::vector<std::string> points;
   std::vector<Text> select, drop;
-  std::string since, until;
+  std::string since, until, num;
   bool self = false;
 
   // The file of expected events, as lines of JSON; none: only what follows is expected.

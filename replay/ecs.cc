@@ -172,8 +172,11 @@ void EcsRenderer::add_rest() {
 
 // JSON has one object per group: its members must follow one another.
 void EcsRenderer::sort() {
-  std::stable_sort(parts_.begin(), parts_.end(),
-                   [](const Part& a, const Part& b) { return a.groups < b.groups; });
+  // Each into its place behind its equals; std::stable_sort takes its memory in a deprecated way.
+  for (auto it = parts_.begin(); it != parts_.end(); ++it)
+    std::rotate(std::upper_bound(parts_.begin(), it, *it,
+                                 [](const Part& a, const Part& b) { return a.groups < b.groups; }),
+                it, it + 1);
 }
 
 // ---- what an event is --------------------------------------------------------------------------

@@ -16,6 +16,9 @@ struct PlacedGap {
   std::uint64_t lost;
   std::uint64_t since_ns;  // 0: since recording started
   std::uint64_t until_ns;
+  // The same on the boot clock, which nobody sets.
+  std::uint64_t since_boot_ns;
+  std::uint64_t until_boot_ns;
 };
 
 // Kept in memory, so bounded; a capture with more has been lossy throughout.
@@ -35,9 +38,13 @@ Status place_gaps(const format::Batch& batch, format::KindSet kinds, RealTime re
     DSE_TRY_ASSIGN(auto time, table->time());
     DSE_TRY_ASSIGN(auto positions, table->positions());
     std::uint64_t number = batch.number(positions[gap.row]);
-    PlacedGap placed{gap.kind, gap.cpu, static_cast<std::uint64_t>(gap.lost),
+    PlacedGap placed{gap.kind,
+                     gap.cpu,
+                     static_cast<std::uint64_t>(gap.lost),
                      gap.since_time ? real_time(gap.since_time, number) : 0,
-                     real_time(time[gap.row], number)};
+                     real_time(time[gap.row], number),
+                     gap.since_time,
+                     time[gap.row]};
     if (wanted(placed, number)) gaps.push_back(placed);
   }
   return {};

@@ -9,7 +9,7 @@
 namespace dse::replay {
 
 // An observer of the reader; outlives its use.
-struct LastEnd final : format::CaptureReader::Observer {
+struct LastEnd : format::CaptureReader::Observer {
   void segment(const std::string&, const format::SegmentInfo&) override {
     before = std::exchange(last, {});
   }

@@ -92,10 +92,13 @@ void PerfettoTrace::add_gaps(const Session& session) {
   for (; gaps_done_ < gaps.size(); ++gaps_done_) {
     const PlacedGap& gap = gaps[gaps_done_];
     // A clock that was set back may tell of a time before the boot.
-    auto boot = [&](std::uint64_t real_ns) { return real_ns > offset_ ? real_ns - offset_ : 0; };
-    const std::uint64_t until = boot(gap.until_ns);
-    const std::uint64_t since = gap.since_ns ? std::min(boot(gap.since_ns), until)
-                                             : std::min(start_, until);
+    auto place = [&](std::uint64_t boot_ns, std::uint64_t real_ns) {
+      return same_boot_ ? boot_ns : real_ns > offset_ ? real_ns - offset_ : 0;
+    };
+    const std::uint64_t until = place(gap.until_boot_ns, gap.until_ns);
+    const std::uint64_t since = gap.since_ns
+                                    ? std::min(place(gap.since_boot_ns, gap.since_ns), until)
+                                    : std::min(start_, until);
     // One may begin before another ends, so each has a track.
     std::uint64_t track = writer_.track({"losses", recorder_track()});
     writer_.begin(

@@ -82,11 +82,11 @@ void PerfettoWriter::first_packet() {
 void PerfettoWriter::clock(std::uint64_t boot_ns, std::uint64_t real_ns) {
   packet(boot_ns, 0, [&](ProtoWriter& packet) {
     packet.message(packet_field::kClockSnapshot, [&](ProtoWriter& snapshot) {
-      for (auto [id, time] :
+      for (const auto& sample :
            {std::pair(clock_field::kBoottime, boot_ns), std::pair(clock_field::kRealtime, real_ns)})
-        snapshot.message(clock_field::kClock, [&, id = id, time = time](ProtoWriter& clock) {
-          clock.number(clock_field::kId, id);
-          clock.number(clock_field::kTime, time);
+        snapshot.message(clock_field::kClock, [&](ProtoWriter& clock) {
+          clock.number(clock_field::kId, sample.first);
+          clock.number(clock_field::kTime, sample.second);
         });
       snapshot.number(clock_field::kPrimary, clock_field::kBoottime);
     });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "format/check_batch.h"
+
 namespace dse::replay {
 namespace {
 
@@ -74,7 +76,11 @@ void Session::start() {
   unskipped_ |= remembered | extra_kinds_;
   source_->want(kinds_ | extra_kinds_);
   source_->want_blocks(
-      [this](const format::BlockSummary& block) { return is_block_wanted(block); });
+      [this](const format::BlockSummary& block) {
+        const bool is_read = ((kinds_ | extra_kinds_) & block.kinds) && is_block_wanted(block);
+        note_extent(block, is_read);
+        return is_read;
+      });
 }
 
 void Session::use_fields() {
@@ -128,6 +134,30 @@ bool Session::is_block_wanted(const format::BlockSummary& block) const {
         (show_dropped_ || points_[i]->chain().may_keep(bounds)))
       return true;
   return false;
+}
+
+void Session::note_extent(const format::BlockSummary& block, bool is_read) {
+  if (block.count == 0 || block.min_time > block.max_time) return;
+  const State& state = lanes_.at(block.lane).state;
+  auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
+  extent_.since_ns = std::min(extent_.since_ns, real(block.min_time));
+  extent_.until_ns = std::max(extent_.until_ns, real(block.max_time));
+  if (brings_numbers(state.info())) {  // take() sees them, if anyone does
+    all_numbers_ = all_numbers_ && is_read;
+    return;
+  }
+  extent_.first = std::min(extent_.first, block.first + 1);
+  extent_.last = std::max(extent_.last, block.first + block.count);
+}
+
+std::optional<Session::Extent> Session::missed() const {
+  if (extent_.since_ns > extent_.until_ns) return {};
+  const bool time = (since_ && extent_.until_ns < *since_) || (until_ && extent_.since_ns > *until_);
+  const bool number = all_numbers_ && extent_.first <= extent_.last &&
+                      ((first_number_ && extent_.last < *first_number_) ||
+                       (last_number_ && extent_.first > *last_number_));
+  if (time || number) return extent_;
+  return {};
 }
 
 // The columns in use, so that damage in one of them is met here and not in the middle of an event.
@@ -184,6 +214,11 @@ Status Session::take_capture(const format::Step& step) {
 Status Session::take(format::Step step) {
   at_ = step.lane;
   Work& work = work_.emplace_back(std::move(*step.batch), step.lane);
+  if (whole_) DSE_TRY(format::read_all(work.batch));
+  if (std::uint32_t count = work.batch.count(); count != 0 && !work.batch.snapshot()) {
+    extent_.first = std::min(extent_.first, work.batch.number(0));
+    extent_.last = std::max(extent_.last, work.batch.number(count - 1));
+  }
   DSE_TRY(lanes_.at(at_).state.advance(work.batch));
   work.judged.reserve(points_.size());
   for (std::size_t i = 0; i < points_.size(); ++i)

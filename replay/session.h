@@ -80,6 +80,8 @@ class Session {
   Result<std::vector<std::uint64_t>> witnesses() const;
   // Records of these kinds are wanted too, whatever the points need. Before the first event.
   void want(format::KindSet kinds) { extra_kinds_ |= kinds; }
+  // Batches are used whole: one that is damaged anywhere is passed over. Before the first event.
+  void want_whole_batches() { whole_ = true; }
 
   // for (const Event& event : session): until the end or the first error, which status() tells.
   class Iterator {
@@ -106,6 +108,14 @@ class Session {
   // Records that are missing, of the kinds that the answer is made of and within the window, as far as
   // the source has come: what may be missing in it. At most kMaxGaps, in order.
   const std::vector<PlacedGap>& gaps() const { return gaps_; }
+
+  // Where the records of a capture lie that were read: real times, ns since 1970, and numbers.
+  struct Extent {
+    std::uint64_t since_ns = ~std::uint64_t{0}, until_ns = 0;
+    std::uint64_t first = ~std::uint64_t{0}, last = 0;
+  };
+  // Set where there are records, and the window is before or behind all of them.
+  std::optional<Extent> missed() const;
 
   // Points whose records a capture that was read does not have, as it was recorded without them.
   const std::set<std::string>& unrecorded() const { return unrecorded_; }
@@ -144,6 +154,7 @@ class Session {
   Status hide_self(Judged& judged);
   bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
+  void note_extent(const format::BlockSummary& block, bool is_read);
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
   std::optional<Event> next_of_page();
   Status note_gaps(const Work& work);
@@ -162,6 +173,9 @@ class Session {
   StateNeeds needs_;
   std::map<std::uint32_t, Lane> lanes_;  // by number
   std::uint32_t at_ = 0;                 // the lane at hand
+  Extent extent_;
+  bool all_numbers_ = true;  // extent_ has those of all records
+  bool whole_ = false;
   bool show_self_ = false;
   bool show_dropped_ = false;
   std::uint64_t hidden_self_ = 0;

@@ -123,6 +123,7 @@ std::string completes(const OptionEntry& entry) {
       return (entry.list ? "_dse_list " : "_dse_words ") + shell_words(entry.choices);
     case Takes::path: return "_dse_paths";
     case Takes::profile: return "_dse_profiles";
+    case Takes::field: return "_dse_words \"${_dse_field_names[@]}\"";
     case Takes::fields: return "_dse_list \"${_dse_field_names[@]}\"";
     case Takes::expression: return "_dse_expression";
     case Takes::nothing:

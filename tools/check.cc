@@ -125,7 +125,7 @@ std::vector<CheckResult> run_all(const std::vector<Case>& cases, const Options& 
     threads.emplace_back(work);
   std::unique_lock lock(mutex);
   while (done < cases.size()) {
-    show_status(fmt::format("{} of {} cases", done, cases.size()));
+    show_status(fmt::format("{} of {}", done, plural(cases.size(), "case")));
     changed.wait(lock);
   }
   clear_status();
@@ -139,9 +139,11 @@ std::string details(const CheckResult& result) {
   for (std::size_t i = 1; i < result.problems.size(); ++i) out += shown(result.problems[i]) + "\n";
   out += result.diff;
   if (result.left_out)
-    out += fmt::format("and {} more events: dse check {} --limit {}\n",
-                       human_count(result.left_out), shown(result.name),
-                       result.missing + result.extra);
+    out += fmt::format("and {}: dse check {} --limit {}\n", plural(result.left_out, "more event"),
+                       shown(result.name), result.missing + result.extra);
+  if (result.updated)
+    out +=
+        "its expected events were updated all the same; what else it expects is yours to change\n";
   if (result.what == CheckResult::What::fail && result.missing + result.extra != 0)
     out += fmt::format("if that is right: dse check {0} --update {0}\n", shown(result.name));
   return out;
@@ -149,8 +151,8 @@ std::string details(const CheckResult& result) {
 
 std::string text_of(const CheckResult& result, bool colour) {
   if (result.what == CheckResult::What::pass)
-    return fmt::format("{}  {}  {} events{}\n", coloured('+', "ok    ", colour), shown(result.name),
-                       human_count(result.events), result.updated ? ", updated" : "");
+    return fmt::format("{}  {}  {}{}\n", coloured('+', "ok    ", colour), shown(result.name),
+                       plural(result.events, "event"), result.updated ? ", updated" : "");
   const char* word = result.what == CheckResult::What::fail ? "FAILED" : "ERROR ";
   std::string out = fmt::format("{}  {}: {}\n", coloured('-', word, colour), shown(result.name),
                                 shown(result.problems.front()));
@@ -265,8 +267,8 @@ int run(Options options) {
   if (!options.junit.empty())
     if (auto status = write_junit(options.junit, results); !status) return fail(status.error());
   if (!options.quiet)
-    say(fmt::format("{} case{}: {} passed, {} failed, {} in error", results.size(),
-                    results.size() == 1 ? "" : "s", sums.passed, sums.failed, sums.errors));
+    say(fmt::format("{}: {} passed, {} failed, {} in error", plural(results.size(), "case"),
+                    sums.passed, sums.failed, sums.errors));
   return code_of(results);
 }
 

@@ -28,10 +28,6 @@ using replay::CheckCase;
 using replay::EventPicker;
 using replay::ShownEvent;
 
-std::string plural(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", human_count(count), what, count == 1 ? "" : "s");
-}
-
 class Checker {
  public:
   Checker(const std::string& directory, const CheckOptions& options, CheckResult& result)
@@ -85,14 +81,15 @@ class Checker {
         query_.profile.filters.push_back(std::move(rule));
       }
     query_.paths = {path_of(case_.capture)};
-    query_.window = {case_.since, case_.until, {}};
+    query_.window = {case_.since, case_.until, case_.num};
     query_.self = case_.self;
     query_.fields = case_.fields;
     std::error_code error;
     if (case_.expected) {
       // What --update writes must be nothing that the case is made of.
       const std::string path = path_of(*case_.expected);
-      for (const std::string& other : {query_.paths[0], path_of("case.toml"), path_of(case_.profile)})
+      for (const std::string& other :
+           {query_.paths[0], path_of("case.toml"), path_of(case_.profile)})
         if (path.ends_with(".dse") || (std::filesystem::equivalent(path, other, error) && !error))
           return Error(ErrorCode::usage,
                        fmt::format("{}: expected = \"{}\" is no file of expected events",
@@ -139,10 +136,11 @@ class Checker {
     }
     note_damage(events->session());
     if (!any && !damaged_ && case_.counts.empty() && !case_.digest)
-      return Error(ErrorCode::usage,
-                   fmt::format("{}: it keeps no event, so it would test nothing; if that is what is "
-                               "expected, say so: [counts] events = 0",
-                               path_of("case.toml")));
+      return Error(
+          ErrorCode::usage,
+          fmt::format("{}: it keeps no event, so it would test nothing; if that is what is "
+                      "expected, say so: [counts] events = 0",
+                      path_of("case.toml")));
     // What is damaged is no measure for anything; read_events() says what is wrong with it.
     if (damaged_) return {};
     DSE_TRY(file.commit());
@@ -225,7 +223,7 @@ class Checker {
   void check_losses() {
     if (!case_.lossless) return;
     if (lost_)
-      problem(fmt::format("{}: lossless expected, but the recorder lost {}", case_.lossless->source,
+      problem(fmt::format("{}: lossless expected, but it lacks {}", case_.lossless->source,
                           plural(lost_, "record")));
     if (!unrecorded_.empty())
       problem(fmt::format("{}: lossless expected, but it was recorded without {}",

@@ -19,8 +19,12 @@ constexpr Known kKnown[] = {
     {"--write", Takes::path, "PATH"},
     {"--tee", Takes::path, "PATH"},
     {"--profile", Takes::profile, "PROFILE"},
+    {"--against", Takes::profile, "PROFILE"},
     {"--fields", Takes::fields, "FIELDS"},
+    {"--ignore", Takes::fields, "FIELDS"},
     {"--by", Takes::fields, "FIELDS"},
+    {"--sum", Takes::field, "FIELD"},
+    {"--hist", Takes::field, "FIELD"},
     {"--select", Takes::expression, "EXPRESSION"},
     {"--drop", Takes::expression, "EXPRESSION"},
 };
@@ -119,7 +123,18 @@ CommandEntry describe(const CLI::App& app, std::vector<std::string> words) {
 
 }  // namespace
 
-CommandEntry command_table(const CLI::App& root) { return describe(root, {}); }
+CommandEntry command_table(const CLI::App& root) {
+  CommandEntry table = describe(root, {});
+  std::vector<std::string> names;
+  for (const CommandEntry& command : table.commands) names.push_back(command.words.back());
+  for (CommandEntry& command : table.commands)
+    for (OptionEntry& argument : command.arguments)
+      if (argument.value == "COMMAND") {
+        argument.takes = Takes::choice;
+        argument.choices = names;
+      }
+  return table;
+}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 

@@ -12,7 +12,7 @@ class App;
 namespace dse::tools {
 
 // What an option or argument takes, as far as it can be completed.
-enum class Takes { nothing, text, choice, path, profile, fields, expression };
+enum class Takes { nothing, text, choice, path, profile, field, fields, expression };
 
 struct OptionEntry {
   std::vector<std::string> names;  // "-w", "--write"; of an argument: none

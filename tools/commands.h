@@ -31,5 +31,6 @@ Command add_fields(CLI::App& app);
 Command add_doctor(CLI::App& app);
 Command add_completion(CLI::App& app);
 Command add_man(CLI::App& app);
+Command add_help(CLI::App& app);
 
 }  // namespace dse::tools

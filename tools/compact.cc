@@ -21,11 +21,11 @@ struct Options {
 void say_summary(const Options& options, const format::Compaction::Account& account) {
   const auto& written = account.written;
   say(fmt::format(
-      "wrote {} records into {}: {} instead of {} (x{:.2f}), {} blocks instead of {}",
-      human_count(written.records), shown_place(options.out), human_bytes(written.bytes),
+      "wrote {} into {}: {} instead of {} (x{:.2f}), {} instead of {}",
+      plural(written.records, "record"), shown_place(options.out), human_bytes(written.bytes),
       human_bytes(account.bytes),
       written.bytes ? static_cast<double>(account.bytes) / static_cast<double>(written.bytes) : 0.0,
-      human_count(written.blocks), human_count(account.blocks)));
+      plural(written.blocks, "block"), human_count(account.blocks)));
 }
 
 int run(const Options& options) {

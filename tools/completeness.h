@@ -9,8 +9,15 @@
 namespace dse::tools {
 
 // The losses of the kinds that the answer is made of. Within a window only what was lost there counts, as
-// far as it is known where.
+// far as it is known where. What the reader finds damaged counts wherever it is: nobody can tell what it
+// would have shown of the state that the answer needs.
 std::vector<format::Loss> losses_that_matter(replay::Session& session, bool windowed);
+
+// The records lost to damage since they were recorded, of all that are lost.
+std::uint64_t total_damage(const std::vector<format::Loss>& losses);
+
+// Says where the capture has its records, if the window is elsewhere.
+void say_if_missed(const replay::Session& session);
 
 struct CompletenessStyle {
   bool quiet = false;    // say nothing when nothing is missing

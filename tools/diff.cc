@@ -24,7 +24,8 @@ Error usage(std::string message) { return {ErrorCode::usage, std::move(message)}
 std::string losses_of(const std::string& path, replay::Session& session) {
   std::uint64_t lost = total(session.source().losses());
   std::string out;
-  if (lost) out = fmt::format("note: {}: the recorder lost {} records", path, human_count(lost));
+  if (lost)
+    out = fmt::format("note: {}: {} lost", path, plural(lost, "record of it was", "records of it were"));
   if (!session.unrecorded().empty())
     out += fmt::format("{}{}: recorded without {}", out.empty() ? "note: " : "; ", path,
                        fmt::join(session.unrecorded(), ", "));
@@ -85,7 +86,7 @@ class Comparison {
       auto [key, line] = line_of(*events);
       side.add(key, line);
       if (side.count() % (std::uint64_t{1} << 16) == 0)
-        show_status(fmt::format("{}: {} events", path, human_count(side.count())));
+        show_status(fmt::format("{}: {}", path, plural(side.count(), "event")));
     }
     notes_.push_back(events->session().source().notes());
     if (std::string losses = losses_of(path, events->session()); !losses.empty())
@@ -175,16 +176,18 @@ class Comparison {
       const bool asked = options_.unordered && change.how == replay::SequenceChange::How::unordered;
       if (std::string how = remark(change); !how.empty() && !asked) say("note: " + how);
     }
+    if (a_.count() + b_.count() == 0)
+      return say(
+          "nothing to compare: neither side has events under these points, filters and times");
     if (equal_)
-      return say(fmt::format("equal{}: {} events",
-                             options_.exact ? "" : " but for what differs each time",
-                             human_count(a_.count())));
+      return say(fmt::format("equal{}: {}", options_.exact ? "" : " but for what differs each time",
+                             plural(a_.count(), "event")));
     if (plan_.left_out)
-      say(fmt::format("{} more events that differ are not shown (--limit)",
-                      human_count(plan_.left_out)));
-    say(fmt::format("different: of {} events {} are not in {}, of {} events {} are not in {}",
-                    human_count(a_.count()), human_count(removed()), options_.paths[1],
-                    human_count(b_.count()), human_count(added()), options_.paths[0]));
+      say(fmt::format("not shown (--limit): {}", plural(plan_.left_out, "more event that differs",
+                                                        "more events that differ")));
+    say(fmt::format("different: of {} {} not in {}, of {} {} not in {}",
+                    plural(a_.count(), "event"), human_count(removed()), options_.paths[1],
+                    plural(b_.count(), "event"), human_count(added()), options_.paths[0]));
   }
 
   const DiffOptions& options_;
@@ -199,6 +202,11 @@ class Comparison {
   std::vector<std::vector<format::Note>> notes_;
   std::vector<std::string> losses_;
   bool equal_ = true;
+};
+
+// CLI11 would show the two as "PATH(1x)".
+class UsageFormatter final : public CLI::Formatter {
+  std::string make_option_usage(const CLI::Option*) const override { return "PATH [PATH]"; }
 };
 
 Status check(const DiffOptions& options) {
@@ -239,6 +247,7 @@ Command add_diff(CLI::App& app) {
       ->add_option("PATH", options->paths, "two captures, directories or files; with --against one")
       ->required()
       ->expected(1, 2);
+  command->formatter(std::make_shared<UsageFormatter>());
   options->selection.add_to(*command);
   options->window.add_to(*command);
   command->add_option("--against", options->against,

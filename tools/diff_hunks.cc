@@ -183,8 +183,8 @@ std::string hunks_text(const DiffView& view, bool colour) {
   for (const SequenceChange& change : view.changes)
     if (change.how == SequenceChange::How::counted && !change.equal)
       out += coloured('@',
-                      fmt::format("@@ {} and {} events, not the same @@ {}", human_count(change.a),
-                                  human_count(change.b), shown(change.key)),
+                      fmt::format("@@ {} and {}, not the same @@ {}", human_count(change.a),
+                                  plural(change.b, "event"), shown(change.key)),
                       colour) +
              "\n";
   return out;

@@ -61,7 +61,7 @@ Result<Answer> compare(const DiffOptions& options) {
     DSE_TRY_ASSIGN(bool more_b, b->next());
     if (!more_a || !more_b) break;
     if (++answer.events % (std::uint64_t{1} << 16) == 0)
-      show_status(fmt::format("{} events", human_count(answer.events)));
+      show_status(plural(answer.events, "event"));
     if (a->kept() == b->kept()) continue;
     Judgement was = judgement(*a), is = judgement(*b);
     ++answer.changed;
@@ -92,7 +92,7 @@ std::string text_of(const DiffOptions& options, const Answer& answer) {
   }
   for (const auto& [judgements, count] : answer.sums)
     out += coloured('@',
-                    fmt::format("@@ {} events @@ {}; now {}", human_count(count),
+                    fmt::format("@@ {} @@ {}; now {}", plural(count, "event"),
                                 shown(words(judgements.first)), shown(words(judgements.second))),
                     colour) +
            "\n";
@@ -159,10 +159,11 @@ int diff_profiles(const DiffOptions& options) {
     if (answer->changed > answer->shown.size())
       say(fmt::format("{} more are not shown (--limit)",
                       human_count(answer->changed - answer->shown.size())));
-    say(answer->changed == 0
-            ? fmt::format("equal: both make the same of {} events", human_count(answer->events))
-            : fmt::format("different: of {} events {} pass only one of the two",
-                          human_count(answer->events), human_count(answer->changed)));
+    say(answer->events == 0 ? "nothing to compare: there are no events under these points and times"
+        : answer->changed == 0
+            ? fmt::format("equal: both make the same of {}", plural(answer->events, "event"))
+            : fmt::format("different: of {} only one of the two lets {} pass",
+                          plural(answer->events, "event"), human_count(answer->changed)));
   }
   int code = report_notes(answer->notes);
   return code != kOk ? code : answer->changed ? kNegative : kOk;

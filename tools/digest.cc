@@ -8,6 +8,7 @@
 #include "format/capture_reader.h"
 #include "replay/digest.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/selection.h"
 #include "tools/terminal.h"
@@ -28,6 +29,7 @@ struct Options {
 struct Answer {
   replay::Hash128 hash;
   std::uint64_t count = 0;
+  bool any = false;  // there was a capture
 };
 
 // The profile that a capture was recorded under; nothing: none.
@@ -91,31 +93,35 @@ Result<Answer> digest_events(const Options& options, replay::Session& session) {
     for (std::string& name : replay::EventDigest::fields(*point)) used.push_back(std::move(name));
   session.use_only(std::move(used));
   replay::EventDigest digest;
+  bool any = false;
   std::uint64_t shown = 0;
   while (true) {
     DSE_TRY_ASSIGN(replay::Session::Step step, session.next_batch());
     if (step == replay::Session::Step::end) break;
+    any = true;
     if (step != replay::Session::Step::batch) continue;
     for (const replay::Session::Judged& judged : session.judged())
       if (auto status = digest.add(judged.events, judged.kept); !status)
         session.source().report_damage(status.error());
     show_progress(digest.count(), shown);
   }
-  return Answer{digest.sum(), digest.count()};
+  return Answer{digest.sum(), digest.count(), any};
 }
 
 Result<Answer> digest_records(format::Source& source) {
   replay::RecordDigest digest;
+  bool any = false;
   std::uint64_t shown = 0;
   while (true) {
     DSE_TRY_ASSIGN(format::Step step, source.next());
     if (step.what == format::Step::What::end) break;
+    any = true;
     if (step.what != format::Step::What::batch) continue;
     if (auto status = digest.add(*step.batch, source.info().abi_version); !status)
       source.report_damage(status.error());
     show_progress(digest.count(), shown);
   }
-  return Answer{digest.hash(), digest.count()};
+  return Answer{digest.hash(), digest.count(), any};
 }
 
 std::string show(const Options& options, const Answer& answer) {
@@ -123,7 +129,8 @@ std::string show(const Options& options, const Answer& answer) {
   if (options.output == "json")
     return fmt::format("{{\"digest\":\"{}\",\"of\":\"{}\",\"count\":{}}}\n", answer.hash.hex(), of,
                        answer.count);
-  return fmt::format("{}  {} {}\n", answer.hash.hex(), answer.count, of);
+  return fmt::format("{}  {}\n", answer.hash.hex(),
+                     plural(answer.count, options.records ? "record" : "event"));
 }
 
 int run(const Options& options) {
@@ -135,9 +142,13 @@ int run(const Options& options) {
   if (!options.records) session.emplace(std::move(source));
   auto answer = session ? digest_events(options, *session) : digest_records(*source);
   if (!answer) return fail(answer.error());
+  const auto& notes = (session ? session->source() : *source).notes();
+  // What is no capture has no digest, not even that of nothing.
+  if (!answer->any) return report_notes(notes);
   auto written = write_stdout(show(options, *answer));
   if (!written) return fail(written.error());
-  return report_notes((session ? session->source() : *source).notes());
+  if (session && !options.selection.quiet) say_if_missed(*session);
+  return report_notes(notes);
 }
 
 }  // namespace

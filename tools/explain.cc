@@ -10,6 +10,7 @@
 #include "format/capture_reader.h"
 #include "replay/filter/coverage.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/explain_event.h"
 #include "tools/selection.h"
@@ -189,6 +190,7 @@ int run(const Options& options) {
   if (!answer) return fail(answer.error());
   auto written = write_stdout(*answer);
   if (!written) return fail(written.error());
+  if (!options.event && !options.selection.quiet) say_if_missed(session);
   int code = report_notes(session.source().notes());
   if (code == kOk && answer->empty()) {
     say(fmt::format(

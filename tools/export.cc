@@ -239,7 +239,7 @@ int run(const Options& options) {
     return kInterrupted;
   }
   if (!options.quiet)
-    say(fmt::format("exported {} events as {}, {}, {}", human_count(exporter->events()), options.to,
+    say(fmt::format("exported {} as {}, {}, {}", plural(exporter->events(), "event"), options.to,
                     human_bytes(file->bytes()),
                     options.out == "-" ? "to standard output" : "into " + options.out));
   return report_end(session, losses_that_matter(session, options.window.given()),
@@ -274,7 +274,7 @@ Command add_export(CLI::App& app) {
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, no summary, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,
-                    "exit with 3 when the recorder lost records");
+                    "exit with 3 when records were lost");
   command->footer(
       "A file appears under its name when it is whole. perfetto has the points ProcessExited and\n"
       "SignalGenerated too, unless --point or --profile chooses.\n\n"

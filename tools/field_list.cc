@@ -17,6 +17,16 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return similar.empty() ? "" : "; did you mean " + similar.front() + "?";
 }
 
+// None of its points is on: what switches one on.
+std::string off_message(const replay::Field& field, const replay::Session& session) {
+  std::string on;
+  for (const auto& point : session.points()) on += point->name() + ",";
+  return fmt::format("field {} belongs to {}, which {} not on; --point {}{} switches {} on",
+                     field.name, fmt::join(field.points, ", "),
+                     field.points.size() == 1 ? "is" : "are", on, field.points.front(),
+                     field.points.size() == 1 ? "it" : "one");
+}
+
 // The field that one of the points has; an error when none has.
 Result<const replay::Field*> find_field(const std::string& name, const replay::Session& session) {
   std::vector<std::string> known;
@@ -27,8 +37,7 @@ Result<const replay::Field*> find_field(const std::string& name, const replay::S
     }
   }
   if (const replay::Field* field = replay::find_builtin_field(name))
-    return usage(fmt::format("field {} belongs to {}, which --point leaves out", name,
-                             fmt::join(field->points, ", ")));
+    return usage(off_message(*field, session));
   return usage("unknown field '" + name + "'" + did_you_mean(name, known));
 }
 

@@ -7,6 +7,7 @@
 #include "format/capture_reader.h"
 #include "replay/capture_filter.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/output.h"
 #include "tools/selection.h"
@@ -74,7 +75,8 @@ bool read_twice(const std::vector<std::string>& paths) {
   return true;
 }
 
-Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last) {
+// Gives back both passes; the first one may be left out.
+Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& first, Pass& last) {
   DSE_TRY(check_place(options.out, options.paths));
   replay::CaptureFilterOptions settings;
   settings.writer.path = options.out;
@@ -85,7 +87,7 @@ Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last
   settings.described = describe(options, *last.selection);
   replay::CaptureFilter filter(std::move(settings), format::FileSystem::host());
   if (filter.reads_twice(*last.session) && read_twice(options.paths)) {
-    DSE_TRY_ASSIGN(Pass first, Pass::open(options, true));
+    DSE_TRY_ASSIGN(first, Pass::open(options, true));
     if (!options.close) first.session->use_only({"proc.pid"});
     DSE_TRY(filter.first(*first.session));
   } else if (options.close) {
@@ -103,17 +105,21 @@ Result<replay::CaptureFilter::Account> filter(const Options& options, Pass& last
 }
 
 int run(const Options& options) {
-  Pass last;
-  auto account = filter(options, last);
+  Pass first, last;
+  auto account = filter(options, first, last);
   if (!account) return fail(account.error());
-  say(fmt::format("{} events pass; wrote {} of {} records, {}, into {}",
-                  human_count(account->events), human_count(account->kept),
-                  human_count(account->read), human_bytes(account->bytes),
+  say(fmt::format("{}; wrote {} of {}, and {} of state in front of them, {}, into {}",
+                  plural(account->events, "event passes", "events pass"),
+                  human_count(account->kept), plural(account->read, "record"),
+                  human_count(account->state), human_bytes(account->bytes),
                   shown_place(options.out)));
+  if (!options.selection.quiet) say_if_missed(*last.session);
   if (account->unknown)
-    say(fmt::format("left out {} records of unknown make: nobody can tell what they show",
-                    human_count(account->unknown)));
-  return report_notes(last.session->source().notes());
+    say(fmt::format("left out {} of unknown make: nobody can tell what is in there",
+                    plural(account->unknown, "record")));
+  // Of a cut, only the first one goes to the end.
+  const auto& notes = last.session->source().notes();
+  return report_notes(notes.empty() && first.session ? first.session->source().notes() : notes);
 }
 
 }  // namespace

@@ -35,6 +35,10 @@ function __dse_list
     end
 end
 
+function __dse_field
+    string join \n @FIELDS@
+end
+
 function __dse_fields
     __dse_list @FIELDS@
 end
@@ -75,6 +79,7 @@ std::string completes(const OptionEntry& entry) {
                         : "-a " + quoted(shell_words(entry.choices));
     case Takes::path: return "-F";
     case Takes::profile: return "-a '(__dse_profiles)'";
+    case Takes::field: return "-a '(__dse_field)'";
     case Takes::fields: return "-a '(__dse_fields)'";
     case Takes::expression: return "-a '(__dse_expression)'";
     case Takes::nothing:
@@ -111,6 +116,7 @@ std::string lines(const CommandEntry& command) {
 std::string fish_completion(const CommandEntry& root) {
   const std::string fields = shell_words(field_names());
   std::string script = fill_in(kScript, "FIELDS", fields);
+  script = fill_in(std::move(script), "FIELDS", fields);
   script = fill_in(std::move(script), "PROFILES", shell_words(profile_names()));
   script = fill_in(std::move(script), "FIELDS", fields);
   script = fill_in(std::move(script), "PREFIXES", shell_words(point_prefixes()));

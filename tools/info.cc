@@ -15,6 +15,7 @@
 #include "replay/profile.h"
 #include "replay/timestamp.h"
 #include "tools/commands.h"
+#include "tools/completeness.h"
 #include "tools/exit_code.h"
 #include "tools/observer_report.h"
 #include "tools/terminal.h"
@@ -128,17 +129,17 @@ std::string InfoPrinter::text() const {
   const format::SegmentInfo& info = facts_.segments.front().info;
   if (facts_.merged()) {
     for (const SegmentFacts& segment : facts_.segments)
-      line("merged", safe(fmt::format("{}, kernel {} {}, boot id {}, dse {}",
-                                      segment.info.host_name, segment.info.kernel_release,
-                                      segment.info.machine, segment.info.boot_id,
-                                      segment.info.recorder_version)));
+      line("merged",
+           safe(fmt::format("{}, kernel {} {}, boot id {}, dse {}", segment.info.host_name,
+                            segment.info.kernel_release, segment.info.machine, segment.info.boot_id,
+                            segment.info.recorder_version)));
     line("started", replay::rfc3339(facts_.start_ns));
     append_records(out);
     return out;
   }
   line("host", safe(info.host_name));
-  line("kernel",
-       safe(fmt::format("{} {} ({} CPUs)", info.kernel_release, info.machine, info.cpus)));
+  line("kernel", safe(fmt::format("{} {} ({})", info.kernel_release, info.machine,
+                                  plural(info.cpus, "CPU"))));
   line("boot id", safe(info.boot_id));
   line("recorder", safe(fmt::format("dse {}, pid {}", info.recorder_version, info.recorder_pid)));
   line("cgroups", info.cgroup_hierarchy
@@ -177,8 +178,8 @@ void InfoPrinter::append_records(std::string& out) const {
   for (std::size_t i = 0; i < gaps_.size() && i < kShown; ++i)
     fmt::format_to(to, "                {}\n", describe_gap(gaps_[i]));
   if (gaps_.size() > kShown)
-    fmt::format_to(to, "                and {} more gaps (-o json has all)\n",
-                   gaps_.size() - kShown);
+    fmt::format_to(to, "                and {} (-o json has all)\n",
+                   plural(gaps_.size() - kShown, "more gap"));
   line("size",
        fmt::format(
            "{}, {} before compression (x{:.1f}), {:.1f} bytes per record",
@@ -188,10 +189,12 @@ void InfoPrinter::append_records(std::string& out) const {
            facts_.records ? static_cast<double>(facts_.bytes) / static_cast<double>(facts_.records)
                           : 0.0));
   out += observer_.text();
-  line("segments", fmt::format("{} with {} blocks", facts_.segments.size(), facts_.blocks));
+  line("segments",
+       fmt::format("{} with {}", facts_.segments.size(), plural(facts_.blocks, "block")));
   for (const SegmentFacts& segment : facts_.segments)
-    fmt::format_to(to, "  {}  {} records, {} blocks, {}, {}\n", safe(segment.path),
-                   human_count(segment.records), segment.blocks, human_bytes(segment.bytes),
+    fmt::format_to(to, "  {}  {}, {}, {}, {}\n", safe(segment.path),
+                   plural(segment.records, "record"), plural(segment.blocks, "block"),
+                   human_bytes(segment.bytes),
                    segment.sealed ? "sealed: " + safe(segment.reason) : "not sealed");
 }
 
@@ -262,6 +265,7 @@ std::string InfoPrinter::json() const {
   w.EndObject();
   auto losses = reader_.losses();
   number("lost", total(losses));
+  number("damaged", total_damage(losses));
   w.Key("losses");
   w.StartArray();
   for (const format::Loss& loss : losses) {

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <vector>
 
 #include "tools/commands.h"
@@ -23,7 +24,7 @@ int run_command(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 ok, 1 negative answer, 2 usage, 3 loss (--fail-on-loss), 4 damaged input,\n"
       "5 privilege or kernel, 6 input/output.\n"
-      "dse COMMAND --help has examples.");
+      "dse help COMMAND, or dse COMMAND --help, has examples.");
 
   std::vector<std::pair<CLI::App*, Command>> commands;
   auto add = [&](Command (*make)(CLI::App&)) {
@@ -57,11 +58,15 @@ int run_command(int argc, char** argv) {
 #endif
   add(add_completion);
   add(add_man);
+  add(add_help);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
+    std::ostringstream text;
+    app.exit(success, text, text);
+    auto written = write_stdout(text.str());
+    return written ? kOk : fail(written.error());
   } catch (const CLI::ParseError& error) {
     std::string what = error.what();
     // CLI11 misses a command it knows before it minds one that it does not.

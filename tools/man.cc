@@ -1,4 +1,4 @@
-// dse man: manual pages, made from the table of commands when dse is built. Hidden: it is for packaging.
+// dse man: manual pages, made from the table of commands.
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -28,7 +28,9 @@ struct ExitCodeText {
 constexpr ExitCodeText kExitCodeTexts[] = {
     {kOk, "Everything went well."},
     {kNegative, "A negative answer: there is none, it cannot be, they differ."},
-    {kUsage, "Usage: a wrong option, argument, field, filter or time."},
+    {kUsage,
+     "Usage: a wrong option, argument, field, filter or time; or what is to be written is there "
+     "already."},
     {kLoss, "Records were lost, and --fail-on-loss was given."},
     {kDamaged, "Damaged input; the valid part was delivered."},
     {kPrivilege, "The kernel refuses, or lacks what is needed."},
@@ -298,10 +300,14 @@ int run(const CLI::App& app, const Options& options) {
 Command add_man(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("man", "Print a manual page");
-  command->group("");
   command->add_option("COMMAND", options->command, "of this command, instead of dse itself");
   command->add_option("--into", options->into, "write all pages into this directory");
   command->add_option("--date", options->date, "what the pages are dated");
+  command->footer(
+      "Where dse is installed these are in place already: man dse, man dse-replay.\n\n"
+      "Examples:\n"
+      "  dse man replay | man -l -                        read one\n"
+      "  dse man --into share/man/man1                    to package them");
   return [&app, options] { return run(app, *options); };
 }
 

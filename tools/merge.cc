@@ -51,7 +51,7 @@ Status run_merge(replay::CaptureMerge& merge) {
   while (true) {
     DSE_TRY_ASSIGN(bool more, merge.step());
     if (!more) break;
-    show_status(fmt::format("merging  {} records  {}", human_count(merge.account().records),
+    show_status(fmt::format("merging  {}  {}", plural(merge.account().records, "record"),
                             human_bytes(merge.account().bytes)));
   }
   clear_status();
@@ -79,15 +79,12 @@ int run(const Options& options) {
     return fail(status.error());
   }
   const replay::CaptureMerge::Account& account = merge.account();
-  for (const auto& [host, offset] : *offsets)
-    if (!account.hosts.contains(host))
-      say(fmt::format("note: --offset for {}, but no capture is of that host", host));
-  say(fmt::format("merged {} captures of {} host{}, {} records, {}, into {}", account.captures,
-                  account.hosts.size(), account.hosts.size() == 1 ? "" : "s",
-                  human_count(account.records), human_bytes(account.bytes),
-                  shown_place(options.out)));
+  say(fmt::format("merged {} of {}, {}, {}, into {}", plural(account.captures, "capture"),
+                  plural(account.hosts.size(), "host"), plural(account.records, "record"),
+                  human_bytes(account.bytes), shown_place(options.out)));
   if (account.hosts.size() > 1 && !merge.unknown_clocks().empty() && !options.trust_clocks)
-    say(fmt::format("note: nothing says whether a time service kept the clock right of {}; the "
+    say(
+        fmt::format("note: nothing says whether a time service kept the clock right of {}; the "
                     "order between hosts is as good as their clocks",
                     fmt::join(merge.unknown_clocks(), ", ")));
   return report_notes(merge.notes());
@@ -97,8 +94,8 @@ int run(const Options& options) {
 
 Command add_merge(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("merge", "Put captures of several hosts together, in the order of time");
+  CLI::App* command = app.add_subcommand(
+      "merge", "Put captures of several hosts together, in the order of time");
   command
       ->add_option("PATH", options->paths,
                    "captures to be read side by side: directories or files; - is stdin")

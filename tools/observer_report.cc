@@ -55,6 +55,14 @@ double percent(std::uint64_t part, std::uint64_t whole) {
   return whole ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
+// In less time, what it takes to start is nearly all of the cost, and no share of a CPU means anything.
+constexpr std::uint64_t kLeastForShare = 2'000'000'000;
+
+std::string share(std::uint64_t ns, std::uint64_t length_ns, const char* of) {
+  if (length_ns < kLeastForShare) return {};
+  return fmt::format(" ({:.2f} %{})", percent(ns, length_ns), of);
+}
+
 }  // namespace
 
 double ObserverReport::Program::ns_per_run() const {
@@ -190,15 +198,15 @@ std::string ObserverReport::text() const {
   std::uint64_t cpu = recorder.user_ns + recorder.system_ns, programs = 0;
   for (const auto& [number, program] : sum_.programs)
     programs += program.estimated_ns(number, sum_.length_ns);
-  fmt::format_to(to, "{:<13} {} of CPU for the recorder ({:.2f} % of one), {} of memory at most\n",
-                 "own cost", human_duration(cpu), percent(cpu, sum_.length_ns),
+  fmt::format_to(to, "{:<13} {} of CPU for the recorder{}, {} of memory at most\n", "own cost",
+                 human_duration(cpu), share(cpu, sum_.length_ns, " of one"),
                  human_bytes(recorder.peak_rss_bytes));
   bool measured = std::any_of(sum_.programs.begin(), sum_.programs.end(),
                               [](const auto& program) { return program.second.measured_runs; });
-  std::string kernel_side = measured ? fmt::format("{} for the programs ({:.2f} %)",
-                                                   human_duration(programs),
-                                                   percent(programs, sum_.length_ns))
-                                     : "no time of the programs, as none ran while they were timed";
+  std::string kernel_side = measured
+                                ? fmt::format("{} for the programs{}", human_duration(programs),
+                                              share(programs, sum_.length_ns, ""))
+                                : "no time of the programs, as none ran while they were timed";
   fmt::format_to(to, "{:<13} {}; rings at most {:.1f} % full\n", "", kernel_side,
                  percent(recorder.ring_peak, recorder.ring_bytes));
   for (const auto& [number, program] : sum_.programs) {

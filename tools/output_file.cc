@@ -51,8 +51,7 @@ Result<OutputFile> OutputFile::open(const std::string& path, bool force,
           same = same || (std::filesystem::equivalent(segment.path, path, error) && !error);
       if (same || inside) return usage(path + " is what is read; write to another place");
     }
-    if (!force)
-      return Error(ErrorCode::io, path + " exists; choose another name, or --force replaces it");
+    if (!force) return usage(path + " exists; choose another name, or --force replaces it");
   }
   out.unfinished_ = path + ".XXXXXX";
   out.file_.reset(::mkostemp(out.unfinished_.data(), O_CLOEXEC));

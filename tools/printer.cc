@@ -69,7 +69,7 @@ void EventOptions::add_to(CLI::App& app, const std::string& limit_name) {
   app.add_flag("--mark", mark,
                "all events, each with what the filters make of it and which decides");
   app.add_flag("-q,--quiet", quiet, "no notes on the filters, and nothing when nothing is missing");
-  app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when the recorder lost records");
+  app.add_flag("--fail-on-loss", fail_on_loss, "exit with 3 when records were lost");
 }
 
 Result<std::unique_ptr<Printer>> Printer::make(const EventOptions& options,
@@ -284,13 +284,18 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
     }
     text += '}';
     if (first_time_) fmt::format_to(out, ",\"first\":\"{}\",\"last\":\"{}\"", first, last);
-    fmt::format_to(out, ",\"lost\":{}}}\n", total(losses));
+    fmt::format_to(out, ",\"lost\":{}", total(losses));
+    if (std::uint64_t damage = total_damage(losses))
+      fmt::format_to(out, ",\"damaged\":{}", damage);
+    buffer_ += "}\n";
   } else {
     for (const auto& point : session_->points())
       fmt::format_to(out, "{:>14}  {}\n", human_count(renderers_.at(point.get()).count),
                      point->name());
     fmt::format_to(out, "{:>14}  events\n", human_count(printed_));
     fmt::format_to(out, "{:>14}  records lost\n", human_count(total(losses)));
+    if (std::uint64_t damage = total_damage(losses))
+      fmt::format_to(out, "{:>14}  of them to damage\n", human_count(damage));
     if (first_time_) fmt::format_to(out, "from {}\nto   {}\n", first, last);
   }
   writer_->write(text);

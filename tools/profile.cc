@@ -69,10 +69,11 @@ int check(const Options& options) {
     }
     for (const std::string& note : *odd) say("note: " + note);
     if (options.strict && !odd->empty() && code == kOk) code = kNegative;
-    print(fmt::format("{}: {}, {} filter{}, {} macro{}{}\n", name, fmt::join(profile->points, " "),
-                      profile->filters.size(), profile->filters.size() == 1 ? "" : "s",
-                      profile->macros.size(), profile->macros.size() == 1 ? "" : "s",
-                      odd->empty() ? "" : fmt::format(", {} to look at", odd->size())));
+    int printed = print(fmt::format(
+        "{}: {}, {}, {}{}\n", name, fmt::join(profile->points, " "),
+        plural(profile->filters.size(), "filter"), plural(profile->macros.size(), "macro"),
+        odd->empty() ? "" : fmt::format(", {} to look at", odd->size())));
+    code = std::max(code, printed);
   }
   return code;
 }

@@ -22,15 +22,15 @@ class Progress {
     auto now = std::chrono::steady_clock::now();
     if (now < next_) return;
     next_ = now + std::chrono::milliseconds(200);
-    show_status(what_ + ": " + human_count(events) + " events");
+    show_status(what_ + ": " + plural(events, "event"));
   }
 
  private:
   std::string what_;
   bool shown_;
   // What is done at once needs no line.
-  std::chrono::steady_clock::time_point next_ =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() +
+                                                std::chrono::milliseconds(200);
 };
 
 }  // namespace dse::tools

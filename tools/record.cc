@@ -64,13 +64,12 @@ void print_summary(const record::Account& account, const std::string& path) {
                                human_count(account.own_records)));
   line("lost", human_count(total(account.losses)));
   for (const std::string& loss : describe_losses(account.losses)) line("", loss);
-  line("size",
-       fmt::format("{} in {} segment{}, {:.1f} bytes per record, compressed x{:.1f}",
-                   human_bytes(account.bytes), account.segments, account.segments == 1 ? "" : "s",
-                   account.records
-                       ? static_cast<double>(account.bytes) / static_cast<double>(account.records)
-                       : 0.0,
-                   ratio(account)));
+  line("size", fmt::format("{} in {}, {:.1f} bytes per record, compressed x{:.1f}",
+                           human_bytes(account.bytes), plural(account.segments, "segment"),
+                           account.records ? static_cast<double>(account.bytes) /
+                                                 static_cast<double>(account.records)
+                                           : 0.0,
+                           ratio(account)));
   line("own cost", fmt::format("{} of CPU, {} of memory at most", human_duration(account.cpu_ns),
                                human_bytes(account.peak_memory)));
 }

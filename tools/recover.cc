@@ -32,7 +32,7 @@ std::string between(const format::LostPart& part) {
 std::string cost(const format::LostPart& part) {
   if (!part.records) return "lost an unknown number of records" + between(part);
   if (*part.records != 0 && part.first == 0)
-    return fmt::format("lost {} records{}", human_count(*part.records), between(part));
+    return fmt::format("lost {}{}", plural(*part.records, "record"), between(part));
   if (*part.records == 1) return fmt::format("lost record {}{}", part.first, between(part));
   if (*part.records != 0)
     return fmt::format("lost {} records, {} to {}{}", human_count(*part.records), part.first,
@@ -110,10 +110,9 @@ int run(const Options& options) {
   }
   if (!document.status()) return fail(document.status().error());
   for (const std::string& note : recovery.notes()) say(note);
-  say(fmt::format("wrote {} records in {} blocks, {}, into {}; lost {}{}",
-                  human_count(account.records), human_count(account.blocks),
-                  human_bytes(account.bytes), shown_place(options.out),
-                  human_count(account.lost_records),
+  say(fmt::format("wrote {} in {}, {}, into {}; lost {}{}", plural(account.records, "record"),
+                  plural(account.blocks, "block"), human_bytes(account.bytes),
+                  shown_place(options.out), human_count(account.lost_records),
                   account.lost_uncounted ? " and an unknown number more" : ""));
   return account.lost_any ? kDamaged : kOk;
 }

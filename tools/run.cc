@@ -80,7 +80,7 @@ int run(Options& options, CLI::App& app) {
   }
   int code = (*printer)->finish();
   if (auto recorded = source.recorded())
-    say(fmt::format("recorded {} records, {}, into {}", human_count(recorded->records),
+    say(fmt::format("recorded {}, {}, into {}", plural(recorded->records, "record"),
                     human_bytes(recorded->bytes), options.tee));
   return code;
 }

@@ -45,16 +45,25 @@ Result<replay::PartLimit> limit_of(const Options& options) {
   return limit;
 }
 
-// Makes the directory; one that is there must be empty, and so not be what is read.
-Status make_directory(const std::string& path) {
+// Makes the directory, and tells so; one that is there must be empty, and so not be what is read.
+Status make_directory(const std::string& path, bool& made) {
   namespace fs = std::filesystem;
+  if (path == "-")
+    return Error(ErrorCode::usage,
+                 "-w -: split writes a directory of parts, not a stream; name a new directory");
+  if (path.ends_with(".dse"))
+    return Error(ErrorCode::usage,
+                 path +
+                     ": split writes a directory of parts, and that is the name of a file; name a "
+                     "new directory");
   std::error_code error;
   if (fs::exists(path, error)) {
     if (!fs::is_directory(path, error))
-      return Error(ErrorCode::usage, path + " is not a directory; name one for the parts");
+      return Error(ErrorCode::usage,
+                   path + " exists and is no directory; name a new directory for the parts");
     if (!fs::is_empty(path, error) && !error)
       return Error(ErrorCode::usage, path + " is not empty; name a new directory for the parts");
-  } else if (fs::create_directories(path, error); !error) {
+  } else if (made = fs::create_directories(path, error); !error) {
     // As of captures: arguments of commands may hold secrets.
     fs::permissions(path, fs::perms::owner_all, error);
   }
@@ -65,17 +74,18 @@ Status make_directory(const std::string& path) {
 std::string line_of(const replay::PartAccount& part) {
   std::string name = std::filesystem::path(part.path).filename().string();
   if (part.records == 0) return fmt::format("{}  no records\n", name);
-  return fmt::format("{}  {}  {} records, {} events, {} of state  {}..{}  {} .. {}\n", name,
-                     human_bytes(part.bytes), human_count(part.records), human_count(part.events),
-                     human_count(part.state), part.first, part.last, replay::rfc3339(part.since_ns),
-                     replay::rfc3339(part.until_ns));
+  return fmt::format("{}  {}  {}, {}, {} of state  {}..{}  {} .. {}\n", name,
+                     human_bytes(part.bytes), plural(part.records, "record"),
+                     plural(part.events, "event"), human_count(part.state), part.first, part.last,
+                     replay::rfc3339(part.since_ns), replay::rfc3339(part.until_ns));
 }
 
-// The part that was being written is none.
-void remove_unfinished(const std::string& directory) {
+// The part that was being written is none. A directory that was made for parts goes if there are none.
+void remove_unfinished(const std::string& directory, bool made) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error))
     if (entry.path().extension() == ".open") std::filesystem::remove(entry.path(), error);
+  if (made) std::filesystem::remove(directory, error);
 }
 
 int run(const Options& options) {
@@ -83,7 +93,8 @@ int run(const Options& options) {
   if (!limit) return fail(limit.error());
   auto reader = format::CaptureReader::open(options.paths);
   if (!reader) return fail(reader.error());
-  if (auto status = make_directory(options.out); !status) return fail(status.error());
+  bool made = false;
+  if (auto status = make_directory(options.out, made); !status) return fail(status.error());
 
   format::CaptureReader* source = reader->get();
   replay::Session session(std::move(*reader));
@@ -97,7 +108,7 @@ int run(const Options& options) {
     total.bytes += part.bytes;
     clear_status();
     if (!options.quiet) write_stderr(line_of(part));
-    show_status(fmt::format("splitting  {} records, {}", human_count(total.records),
+    show_status(fmt::format("splitting  {}, {}", plural(total.records, "record"),
                             human_bytes(total.bytes)));
   };
   replay::CaptureSplit split({options.out, *limit, options.level}, format::FileSystem::host(),
@@ -105,12 +116,12 @@ int run(const Options& options) {
   auto status = split.run(session, *source);
   clear_status();
   if (!status) {
-    remove_unfinished(options.out);
+    remove_unfinished(options.out, made);
     return fail(status.error());
   }
-  say(fmt::format("{} part{} in {}: {} records, {} events, {}", human_count(split.parts()),
-                  split.parts() == 1 ? "" : "s", options.out, human_count(total.records),
-                  human_count(total.events), human_bytes(total.bytes)));
+  say(fmt::format("{} in {}: {}, {}, {}", plural(split.parts(), "part"), options.out,
+                  plural(total.records, "record"), plural(total.events, "event"),
+                  human_bytes(total.bytes)));
   return report_notes(session.source().notes());
 }
 

@@ -86,12 +86,12 @@ Status count(replay::Session& session, replay::Tally& tally) {
 void say_limit(const StatsTable& table, const Options& options) {
   if (table.answer.over_limit)
     say(fmt::format(
-        "{} groups are all that are kept apart (--max-groups {}; 256 MiB of keys): {} "
-        "events of later ones are counted as others",
-        human_count(table.groups), options.max_groups, human_count(table.answer.over_limit)));
+        "no more than {} kept apart (--max-groups {}; 256 MiB of keys): {} of later ones counted "
+        "as others",
+        plural(table.groups, "group"), options.max_groups,
+        plural(table.answer.over_limit, "event")));
   if (options.output == "csv" && table.answer.other_groups)
-    say(fmt::format("left out {} groups (--top 0 has all)",
-                    human_count(table.answer.other_groups)));
+    say(fmt::format("left out {} (--top 0 has all)", plural(table.answer.other_groups, "group")));
 }
 
 int run(const Options& options) {
@@ -120,6 +120,7 @@ int run(const Options& options) {
   table->groups = tally.groups();
   table->span = tally.span();
   table->lost = total(losses);
+  table->damaged = total_damage(losses);
   bool terminal = stdout_is_terminal();
   auto written = write_stdout(options.output == "json" ? table->json()
                               : options.output == "csv"
@@ -166,7 +167,7 @@ Command add_stats(CLI::App& app) {
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,
-                    "exit with 3 when the recorder lost records");
+                    "exit with 3 when records were lost");
   command->footer(
       "With --sum and without --count, rows are in the order of the first sum.\n\n"
       "Examples:\n"

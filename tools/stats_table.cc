@@ -188,7 +188,7 @@ std::string StatsTable::table(unsigned width, bool colour) const {
   if (others) {
     std::string name = answer.over_limit
                            ? "others"
-                           : fmt::format("others ({} groups)", human_count(answer.other_groups));
+                           : fmt::format("others ({})", plural(answer.other_groups, "group"));
     std::vector<std::string> line = cells(answer.others, widest);
     line.insert(line.begin(), by.size(), "");
     line[0] = name;
@@ -233,7 +233,7 @@ std::string StatsTable::histogram(const Row& row, std::size_t hist, bool colour)
     out += fmt::format("{}{} = {}", i ? ", " : "", by[i].name, text_value(row.key[i], by[i].type));
   if (row.key.empty()) out = "others";
   std::uint64_t values = of.values();
-  out += fmt::format(": {}, {} values", with_unit(hists[hist]), human_count(values));
+  out += fmt::format(": {}, {}", with_unit(hists[hist]), plural(values, "value"));
   if (row.count != values) out += fmt::format(", {} missing", human_count(row.count - values));
   if (colour) out = std::string(kDim) + out + std::string(kReset);
   out += '\n';
@@ -326,7 +326,9 @@ std::string StatsTable::json() const {
   } else {
     out += "null";
   }
-  return out + fmt::format(",\"lost\":{}}}\n", lost);
+  out += fmt::format(",\"lost\":{}", lost);
+  if (damaged) out += fmt::format(",\"damaged\":{}", damaged);
+  return out + "}\n";
 }
 
 // ---- CSV ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ struct StatsTable {
   std::uint64_t events = 0, groups = 0;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> span;  // real times, ns
   bool by_sum = false;  // rows are in the order of the first sum
-  std::uint64_t lost = 0;
+  std::uint64_t lost = 0, damaged = 0;  // records; of them by damage
 
   // Events a second over the span; nothing when it has no length.
   std::optional<double> rate_of(std::uint64_t n) const;

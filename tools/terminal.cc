@@ -115,15 +115,6 @@ std::string human_bytes(std::uint64_t bytes) {
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
 }
 
-std::string human_count(std::uint64_t count) {
-  std::string digits = std::to_string(count), out;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i != 0 && (digits.size() - i) % 3 == 0) out += ',';
-    out += digits[i];
-  }
-  return out;
-}
-
 std::string human_duration(std::uint64_t ns) {
   double seconds = static_cast<double>(ns) / 1e9;
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
@@ -133,20 +124,16 @@ std::string human_duration(std::uint64_t ns) {
   return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
-std::uint64_t total(const std::vector<format::Loss>& losses) {
-  std::uint64_t sum = 0;
-  for (const format::Loss& loss : losses) sum += loss.count;
-  return sum;
-}
-
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses) {
   std::vector<std::string> lines;
   for (const format::Loss& loss : losses) {
     std::string cause;
     replay::append_text(loss.cause, cause);
-    if (loss.count)
-      lines.push_back(fmt::format("{} {}: {}", human_count(loss.count),
-                                  loss.kind ? format::kind_name(loss.kind) : "records", cause));
+    if (loss.count == 0) continue;
+    std::string what = loss.cause == format::kUncountedCause ? "records"
+                       : loss.kind ? human_count(loss.count) + " " + format::kind_name(loss.kind)
+                                   : plural(loss.count, "record");
+    lines.push_back(what + ": " + cause);
   }
   return lines;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "format/plural.h"
 #include "format/result.h"
 #include "format/segment_info.h"
 #include "format/source.h"
@@ -43,12 +44,10 @@ std::string shown(std::string_view text);
 std::string json_text(std::string_view text);
 
 std::string human_bytes(std::uint64_t bytes);  // "12.3 MiB"
-std::string human_count(std::uint64_t count);  // "1,234,567"
 std::string human_duration(std::uint64_t ns);  // "12.3 s"
 
 // One line per kind and cause.
 std::vector<std::string> describe_losses(const std::vector<format::Loss>& losses);
-std::uint64_t total(const std::vector<format::Loss>& losses);
 // "12 socket_state on CPU 1 between … and …"
 std::string describe_gap(const replay::PlacedGap& gap);
 

@@ -76,28 +76,26 @@ class Report {
 void say_summary(const format::Verifier& verifier) {
   const auto& counts = verifier.counts();
   for (const std::string& note : verifier.notes()) say(note);
-  std::string what = fmt::format("{} segment{} with {} blocks and {} records, {}",
-                                 human_count(counts.segments), counts.segments == 1 ? "" : "s",
-                                 human_count(counts.blocks), human_count(counts.records),
+  std::string what = fmt::format("{} with {} and {}, {}", plural(counts.segments, "segment"),
+                                 plural(counts.blocks, "block"), plural(counts.records, "record"),
                                  human_bytes(verifier.bytes()));
   if (counts.findings == 0)
     say("good: every byte of " + what);
   else
-    say(fmt::format("{} finding{}; sound are {} (dse recover writes what can be read)",
-                    human_count(counts.findings), counts.findings == 1 ? "" : "s", what));
+    say(fmt::format("{}; sound: {} (dse recover writes what can be read)",
+                    plural(counts.findings, "finding"), what));
 }
 
 int run(const Options& options) {
   Report report(options.output == "json");
   std::uint64_t shown = 0;
-  format::Verifier verifier(
-      [&](const format::Finding& finding) { report.finding(finding); },
-      [&](const format::Verifier& at) {
-        if (at.bytes() < shown + (1 << 20)) return;
-        shown = at.bytes();
-        show_status(fmt::format("{} verified, {} findings", human_bytes(shown),
-                                human_count(at.counts().findings)));
-      });
+  format::Verifier verifier([&](const format::Finding& finding) { report.finding(finding); },
+                            [&](const format::Verifier& at) {
+                              if (at.bytes() < shown + (1 << 20)) return;
+                              shown = at.bytes();
+                              show_status(fmt::format("{} verified, {}", human_bytes(shown),
+                                                      plural(at.counts().findings, "finding")));
+                            });
   report.begin();
   Status status = verifier.verify(options.paths);
   report.end(verifier);

@@ -52,6 +52,7 @@ std::string completes(const OptionEntry& entry) {
                         : "(" + shell_words(entry.choices) + ")";
     case Takes::path: return "_files";
     case Takes::profile: return "_dse_profile";
+    case Takes::field: return "_dse_field";
     case Takes::fields: return "_sequence _dse_field";
     case Takes::expression: return "_dse_expression";
     case Takes::nothing:

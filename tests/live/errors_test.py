@@ -81,8 +81,8 @@ class Disk(Errors):
             path = self.place("c.dse")
             with open(path, "wb") as file:
                 file.write(content)
-            self.refused(live.dse("record", "-w", path, "--for", "1s"), IO, path, "exists")
-            self.refused(live.dse("run", "--tee", path, "--for", "1s"), IO, path, "exists")
+            self.refused(live.dse("record", "-w", path, "--for", "1s"), USAGE, path, "exists")
+            self.refused(live.dse("run", "--tee", path, "--for", "1s"), USAGE, path, "exists")
             with open(path, "rb") as file:
                 self.assertEqual(file.read(), content)
             self.assertEqual(os.listdir(self.dir), ["c.dse"])

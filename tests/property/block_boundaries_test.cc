@@ -45,7 +45,7 @@ class BlockBoundaries : public testing::TestWithParam<int> {
 TEST_P(BlockBoundaries, events_do_not_depend_on_batches) {
   auto expected = live(input.snapshot, cut(input.records, 0));
   ASSERT_GT(expected.size(), 200u);  // else the input says nothing
-  for (std::size_t size : {1, 7, 100}) {
+  for (std::size_t size : {1u, 7u, 100u}) {
     SCOPED_TRACE(size);
     ASSERT_NO_FATAL_FAILURE(expect_same(expected, live(input.snapshot, cut(input.records, size))));
   }
@@ -53,7 +53,7 @@ TEST_P(BlockBoundaries, events_do_not_depend_on_batches) {
 
 TEST_P(BlockBoundaries, events_do_not_depend_on_a_file_in_between) {
   auto expected = live(input.snapshot, cut(input.records, 0));
-  for (std::size_t size : {7, 0}) {
+  for (std::size_t size : {7u, 0u}) {
     SCOPED_TRACE(size);
     ASSERT_NO_FATAL_FAILURE(
         expect_same(expected, offline(input.snapshot, cut(input.records, size))));
@@ -93,7 +93,7 @@ TEST(block_boundaries, what_ended_at_the_end_of_a_batch) {
   script.add(exit_record(before));
   script.add(exec_record(init, "/bin/sh", {"sh"}));
   auto expected = live({}, cut(script.records(), 0));
-  for (std::size_t size : {1, 2, 3, 4}) {
+  for (std::size_t size : {1u, 2u, 3u, 4u}) {
     SCOPED_TRACE(size);
     ASSERT_NO_FATAL_FAILURE(expect_same(expected, live({}, cut(script.records(), size))));
   }

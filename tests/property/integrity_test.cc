@@ -267,6 +267,39 @@ TEST(integrity, a_hole_shows_as_a_gap_where_it_is) {
   EXPECT_EQ(losses.back().count, hit.count);
 }
 
+// Those who read past a hole name the same records, and count them.
+TEST(integrity, a_hole_is_the_same_for_all) {
+  TempDir dir;
+  const std::string path = dir / "hole.dse";
+  NoSync fs;
+  auto writer = CaptureWriter::open({path, 1, 0}, fs);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->begin_segment(test_info(), 0, {}).ok());
+  StreamTable streams;
+  Rows rows;
+  const Records records = RandomRecords(7, RandomRecords::Style::plausible).take(40);
+  for (std::size_t first : {std::size_t{0}, std::size_t{30}}) {
+    rows.first = first;
+    for (std::size_t i = first; i < first + 10; ++i) rows.append(std::as_bytes(std::span(records[i])), streams);
+    ASSERT_TRUE((*writer)->write(rows).ok());
+    rows.clear();
+  }
+  ASSERT_TRUE((*writer)->end_segment({}).ok());
+
+  const std::string what = "records 11 to 30 are missing";
+  Verified verified = verify_paths({path});
+  EXPECT_NE(verified.describe().find(what), std::string::npos) << verified.describe();
+  auto reader = CaptureReader::open({path});
+  ASSERT_TRUE(reader.ok());
+  Numbered found = read_numbered(**reader);
+  ASSERT_EQ(found.notes.size(), 1u);
+  EXPECT_NE(found.notes[0].find(what), std::string::npos) << found.notes[0];
+  auto damage = (*reader)->damage();
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_EQ(damage[0].cause, kDamagedCause);
+  EXPECT_EQ(damage[0].count, 20u);
+}
+
 // ---- compact -------------------------------------------------------------------------------------
 
 void expect_same(const std::string& before, const std::string& after) {

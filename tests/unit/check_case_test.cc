@@ -19,6 +19,7 @@ drop = ["proc.name = sh",
         "SignalDelivered:sig.name = SIGCHLD"]
 since = "+1s"
 until = "+2s"
+num = "3..9"
 self = true
 expected = "other.jsonl"
 fields = ["proc.name"]
@@ -39,7 +40,7 @@ SignalDelivered = 0
   EXPECT_EQ(all.select[0].source, "case.toml:6");
   ASSERT_EQ(all.drop.size(), 2u);
   EXPECT_EQ(all.drop[1].source, "case.toml:8");
-  EXPECT_EQ(all.since + all.until, "+1s+2s");
+  EXPECT_EQ(all.since + all.until + all.num, "+1s+2s3..9");
   EXPECT_TRUE(all.self && all.normalise && all.lossless && all.digest);
   EXPECT_EQ(all.expected, "other.jsonl");
   EXPECT_EQ(all.fields.size(), 1u);

@@ -80,7 +80,9 @@ class Candidates:
         self.assertEqual(self.candidates("dse repl"), ["replay"])
         self.assertEqual(sorted(self.candidates("dse profile ")), ["check", "list", "show"])
         self.assertEqual(self.candidates("dse profile s"), ["show"])
-        self.assertNotIn("man", self.candidates("dse "))
+        for command in ("help", "man"):
+            self.assertIn(command, self.candidates("dse "))
+            self.assertEqual(self.candidates(f"dse {command} repl"), ["replay"])
 
     def test_every_option_of_every_command(self):
         for words in [(), *every_command()]:
@@ -112,12 +114,17 @@ class Candidates:
         self.assertIn("proc.name", self.candidates("dse replay --fields proc."))
         self.assertEqual(self.candidates("dse replay --fields evt.time,sig.sender.pi"),
                          ["evt.time,sig.sender.pid"])
+        self.assertEqual(self.candidates("dse diff --ignore evt.time,sig.sender.pi"),
+                         ["evt.time,sig.sender.pid"])
+        for option in ("--sum", "--hist"):
+            self.assertEqual(self.candidates(f"dse stats {option} proc.maxr"), ["proc.maxrss"])
 
     def test_profiles(self):
         self.assertEqual(self.candidates("dse filter --profile sec"), ["security"])
         self.assertEqual(self.candidates("dse replay --profile od"), ["odd.toml"])
         for name in ("default", "network"):
             self.assertIn(name, self.candidates("dse replay --profile "))
+            self.assertIn(name, self.candidates("dse diff --against "))
             self.assertIn(name, self.candidates("dse profile show "))
 
     def test_files(self):
@@ -225,6 +232,9 @@ class Typed:
                  "dse replay --point ProcessExited,ContainerEvent"),
                 ("dse replay --fields evt.time,proc.cmdl",
                  "dse replay --fields evt.time,proc.cmdline"),
+                ("dse stats --sum proc.maxr", "dse stats --sum proc.maxrss"),
+                ("dse diff --ignore evt.time,proc.cmdl", "dse diff --ignore evt.time,proc.cmdline"),
+                ("dse diff --against netw", "dse diff --against network"),
                 ("dse profile show netw", "dse profile show network"),
                 ("dse filter -w on", "dse filter -w one.dse"),
                 ("dse replay one.dse --profile od", "dse replay one.dse --profile odd.toml"),

@@ -141,8 +141,8 @@ TEST(digest, does_not_depend_on_how_a_capture_is_kept) {
   EXPECT_EQ(expected_records.count, input.records.size());
   int n = 0;
   for (int level : {1, 19})
-    for (std::size_t block : {1, 7, 100, 0})
-      for (std::size_t segments : {1, 2, 5}) {
+    for (std::size_t block : {1u, 7u, 100u, 0u})
+      for (std::size_t segments : {1u, 2u, 5u}) {
         SCOPED_TRACE(testing::Message() << level << ' ' << block << ' ' << segments);
         std::string path = dir / std::to_string(++n);
         write(path, input.snapshot, cut(input.records, block), level, block == 0 ? 1 : segments);

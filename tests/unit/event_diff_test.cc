@@ -98,7 +98,7 @@ TEST(event_diff, limit) {
   for (int i = 0; i < 100; ++i) a.emplace_back("x", fmt::format("a{}", i));
   for (int i = 0; i < 50; ++i) b.emplace_back("x", fmt::format("b{}", i));
   auto changes = compare(sequences_of(a), sequences_of(b), true);
-  for (std::uint64_t limit : {0, 1, 2, 7, 60, 149, 150, 200}) {
+  for (std::uint64_t limit : {0u, 1u, 2u, 7u, 60u, 149u, 150u, 200u}) {
     DiffPlan plan = plan_hunks(changes, 2, limit);
     std::uint64_t shown = 0;
     for (const DiffHunk& hunk : plan.hunks)

@@ -341,6 +341,23 @@ class Perfetto(Case):
                 with self.subTest(capture=name, filters=filters):
                     self.check(self.capture(name), filters)
 
+    def test_losses_after_the_clock_was_set(self):
+        # It was set back by an hour, and then three records of sockets were lost.
+        events, _ = self.read(self.capture("synthetic-v2.dse"))
+        losses, ends = [], []
+        for i, event in enumerate(events):
+            if event["category"] != "loss" or event["type"] != "TYPE_SLICE_BEGIN":
+                continue
+            end = next(other for other in events[i + 1:] if other["track"] == event["track"])
+            losses.append(event["name"])
+            ends.append(end["time"])
+            self.assertLessEqual(event["time"], end["time"])
+        self.assertEqual(losses, ["12 socket_state lost on CPU 1", "3 socket_state lost on CPU 2"])
+        # Each ends with the record that comes next on its CPU.
+        times = {event["time"] for event in events
+                 if event["category"] == "socket" and event["type"] != "TYPE_SLICE_END"}
+        self.assertTrue(times.issuperset(ends), ends)
+
     def test_written_capture(self):
         place = self.place("sample")
         subprocess.run([SAMPLE_WRITER, place], check=True)
@@ -424,7 +441,7 @@ class Files(Case):
         with open(out, "rb") as file:
             whole = file.read()
         self.assertEqual(whole, self.dse("export", "-q", capture, "--to", "csv", "-w", "-"))
-        self.assertIn("out.csv exists", self.error("export", capture, "--to", "ecs", "-w", out, code=6))
+        self.assertIn("out.csv exists", self.error("export", capture, "--to", "ecs", "-w", out, code=2))
         with open(out, "rb") as file:
             self.assertEqual(file.read(), whole)
         self.dse("export", "-q", capture, "--to", "ecs", "-w", out, "--force")

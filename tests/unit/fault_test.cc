@@ -215,7 +215,7 @@ TEST(fault, no_space_at_the_start_of_a_write) {
 }
 
 TEST(fault, no_space_in_the_middle_of_a_write) {
-  for (std::size_t bytes : {1, 8, 60, 200}) {
+  for (std::size_t bytes : {1u, 8u, 60u, 200u}) {
     SCOPED_TRACE(bytes);
     fail_every(Call::write, {.error = ENOSPC, .bytes_before = bytes});
   }

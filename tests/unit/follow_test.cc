@@ -318,7 +318,7 @@ TEST(follow, an_empty_file_that_no_one_locks) {
   fs::last_write_time(path, fs::file_time_type::clock::now() - 1h);
   Follower follower(dir / "c");
   EXPECT_TRUE(follower.look().ended);
-  EXPECT_TRUE(follower.only_note(Note::What::damaged, "nothing to read")) << follower.notes();
+  EXPECT_TRUE(follower.only_note(Note::What::unsealed, "nothing to read")) << follower.notes();
 }
 
 TEST(follow, what_is_complete_already) {

@@ -243,8 +243,8 @@ class Compact(Case):
                     if path == sample and out.endswith("c"):
                         continue  # two captures with the same numbers, below
                     done = self.run_dse("compact", path, "-w", out)
-                    self.assertRegex(done.stderr.decode(), r"wrote [\d,]+ records into .* \(x\d+\.\d\d\), "
-                                                           r"\d+ blocks instead of \d+")
+                    self.assertRegex(done.stderr.decode(), r"wrote [\d,]+ records? into .* \(x\d+\.\d\d\), "
+                                                           r"\d+ blocks? instead of \d+")
                     self.run_dse("verify", out)
                     self.assertEqual(self.events(out), self.events(path))
                     facts = [json.loads(self.dse("info", where, "-o", "json"))

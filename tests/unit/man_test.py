@@ -99,6 +99,27 @@ class Pages(unittest.TestCase):
             for name, text in self.shown.items():
                 self.assertRegex(text.partition("EXIT STATUS")[2], rf"(?m)^ +{code} +\S", name)
 
+    def test_help(self):
+        self.assertEqual(run(DSE, "help"), run(DSE, "--help"))
+        for words in (["replay"], ["profile"], ["profile", "show"]):
+            self.assertEqual(run(DSE, "help", *words), run(DSE, *words, "--help"))
+        self.assertIn("there is no command 'repaly'; did you mean replay?",
+                      run(DSE, "help", "repaly", code=2))
+        for command in ("man", "help"):
+            self.assertIn(command, self.commands)
+        self.assertIn("Usage: dse diff [OPTIONS] PATH [PATH]\n", run(DSE, "diff", "--help"))
+
+    def test_a_full_disk(self):
+        for words in (["--help"], ["--version"], ["replay", "--help"], ["help"], ["help", "replay"],
+                      ["fields"], ["completion", "bash"], ["completion", "zsh"],
+                      ["completion", "fish"], ["man"], ["man", "replay"], ["profile", "list"],
+                      ["profile", "show", "default"], ["profile", "check", "default"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([DSE, *words], stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, check=False, timeout=60)
+            self.assertEqual((done.returncode, done.stderr),
+                             (6, b"dse: cannot write standard output: No space left on device\n"), words)
+
     def test_one_alone(self):
         with open(os.path.join(self.dir, "dse-replay.1"), encoding="ascii") as file:
             self.assertEqual(run(DSE, "man", "replay", "--date", "2026-01-02"), file.read())

@@ -13,7 +13,8 @@ using namespace dse;
 
 namespace {
 
-format::SegmentInfo host(const std::string& name, std::uint64_t real_time = 1'700'000'000'000'000'000,
+format::SegmentInfo host(const std::string& name,
+                         std::uint64_t real_time = 1'700'000'000'000'000'000,
                          std::string_view clock = format::kClockSynchronised) {
   format::SegmentInfo info = test_info();
   info.host_name = name;
@@ -37,7 +38,8 @@ Merged merge(const std::vector<std::string>& captures, replay::CaptureMergeOptio
   Merged out;
   options.writer.path = dir / fmt::format("{}.dse", ++number);
   const std::string path = options.writer.path;
-  out.merge = std::make_unique<replay::CaptureMerge>(std::move(options), format::FileSystem::host());
+  out.merge = std::make_unique<replay::CaptureMerge>(std::move(options),
+                                                     format::FileSystem::host());
   for (std::size_t i = 0; i < captures.size(); ++i)
     out.merge->add(fmt::format("input {}", i),
                    std::make_unique<format::CaptureReader>(
@@ -64,9 +66,10 @@ std::string without(std::string json, std::string_view member) {
   return json.erase(begin, end - begin);
 }
 
-std::vector<Line> lines_of(const std::string& bytes, bool seekable = true, std::string select = "") {
-  auto reader = std::make_unique<format::CaptureReader>(
-      format::memory_byte_source(bytes, seekable), "capture");
+std::vector<Line> lines_of(const std::string& bytes, bool seekable = true,
+                           std::string select = "") {
+  auto reader = std::make_unique<format::CaptureReader>(format::memory_byte_source(bytes, seekable),
+                                                        "capture");
   format::CaptureReader* source = reader.get();
   replay::Session session(std::move(reader));
   session.show_self(true);
@@ -161,8 +164,10 @@ TEST(merge, of_random_captures_loses_nothing_and_keeps_hosts_apart) {
 
 TEST(merge, puts_events_in_the_order_of_real_time) {
   // The boot clock of b is far from that of a, and its real time 150 ns later at the same boot time.
-  std::string a = capture_bytes({}, {deaths(100, 1'000'000, 1000, 5000).records()}, host("a", 5'000'000'000));
-  std::string b = capture_bytes({}, {deaths(100, 1'000'000, 700, 5000).records()}, host("b", 5'000'000'150));
+  std::string a = capture_bytes({}, {deaths(100, 1'000'000, 1000, 5000).records()},
+                                host("a", 5'000'000'000));
+  std::string b = capture_bytes({}, {deaths(100, 1'000'000, 700, 5000).records()},
+                                host("b", 5'000'000'150));
   Merged merged = merge({b, a});
   ASSERT_TRUE(merged.status);
   auto lines = lines_of(merged.bytes);
@@ -189,7 +194,8 @@ TEST(merge, follows_clock_samples_and_keeps_the_order_of_each_host) {
   script.add(clock_record(start - hour)).wait(10);
   script.add(exit_record(make_task(101, "x"))).wait(10);
   std::string a = capture_bytes({}, {script.records()}, host("a", start));
-  auto lines = lines_of(merge({a, capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("b"))}).bytes);
+  auto lines = lines_of(
+      merge({a, capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("b"))}).bytes);
   auto of_a = json_of(lines, "a");
   ASSERT_EQ(of_a.size(), 2u);
   EXPECT_NE(of_a[0].find("\"pid\":100"), std::string::npos);
@@ -197,8 +203,10 @@ TEST(merge, follows_clock_samples_and_keeps_the_order_of_each_host) {
 }
 
 TEST(merge, corrects_a_clock_that_is_known_to_be_wrong) {
-  std::string a = capture_bytes({}, {deaths(100, 1'000'000, 1000, 3).records()}, host("a", 5'000'000'000));
-  std::string b = capture_bytes({}, {deaths(100, 1'000'000, 1000, 3).records()}, host("b", 5'000'000'000));
+  std::string a = capture_bytes({}, {deaths(100, 1'000'000, 1000, 3).records()},
+                                host("a", 5'000'000'000));
+  std::string b = capture_bytes({}, {deaths(100, 1'000'000, 1000, 3).records()},
+                                host("b", 5'000'000'000));
   replay::CaptureMergeOptions options;
   options.offsets["b"] = -500;
   auto before = lines_of(b), lines = lines_of(merge({a, b}, std::move(options)).bytes);
@@ -209,10 +217,12 @@ TEST(merge, corrects_a_clock_that_is_known_to_be_wrong) {
 
 TEST(merge, refuses_clocks_that_nothing_relates) {
   std::string a = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("a"));
-  std::string alone = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("b", 7, format::kClockAlone));
+  std::string alone = capture_bytes({}, {deaths(1, 5, 1, 3).records()},
+                                    host("b", 7, format::kClockAlone));
   std::string none = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("c", 0));
   std::string silent = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("d", 7, ""));
-  for (const auto& captures : {std::vector{a, alone}, std::vector{alone, a}, std::vector{a, none}}) {
+  for (const auto& captures :
+       {std::vector{a, alone}, std::vector{alone, a}, std::vector{a, none}}) {
     Merged merged = merge(captures);
     ASSERT_FALSE(merged.status);
     EXPECT_EQ(merged.status.error().code(), ErrorCode::usage);
@@ -239,11 +249,33 @@ TEST(merge, cannot_take_what_is_merged_already) {
   EXPECT_NE(merged.status.error().message().find("merged already"), std::string::npos);
 }
 
-TEST(merge, can_be_filtered_by_host_and_one_capture_may_be_there_twice) {
+TEST(merge, refuses_a_capture_that_is_there_twice) {
+  std::string a = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("a"));
+  std::string b = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("b"));
+  Merged merged = merge({a, b, a});
+  ASSERT_FALSE(merged.status);
+  EXPECT_EQ(merged.status.error().code(), ErrorCode::usage);
+  EXPECT_NE(merged.status.error().message().find("input 2 is of the same capture as input 0"),
+            std::string::npos);
+}
+
+TEST(merge, refuses_the_offset_of_a_host_that_is_not_there) {
+  std::string a = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("a"));
+  std::string b = capture_bytes({}, {deaths(1, 5, 1, 3).records()}, host("b"));
+  replay::CaptureMergeOptions options;
+  options.offsets["c"] = 5;
+  Merged merged = merge({a, b}, options);
+  ASSERT_FALSE(merged.status);
+  EXPECT_EQ(merged.status.error().code(), ErrorCode::usage);
+  EXPECT_EQ(merged.status.error().message(),
+            "--offset for c: no capture is of that host; there are a, b");
+}
+
+TEST(merge, can_be_filtered_by_host) {
   std::string a = capture_bytes({}, {deaths(100, 1'000'000, 1000, 20).records()}, host("a"));
   std::string b = capture_bytes({}, {deaths(100, 1'000'000, 1000, 30).records()}, host("b"));
-  std::string bytes = merge({a, b, a}).bytes;
-  EXPECT_EQ(lines_of(bytes).size(), 70u);
+  std::string bytes = merge({a, b}).bytes;
+  EXPECT_EQ(lines_of(bytes).size(), 50u);
   EXPECT_EQ(lines_of(bytes, true, "host.name = b").size(), 30u);
   EXPECT_EQ(lines_of(bytes, true, "host.name = c").size(), 0u);
 }

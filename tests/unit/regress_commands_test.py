@@ -140,6 +140,36 @@ class Digest(Case):
         self.error("digest", self.place("none"), code=6)
         self.error("digest", SMALL, "-s", "proc.nmae = x")
 
+    def test_of_nothing_there_is_none(self):
+        self.write("empty.dse", "")
+        self.write("foreign.dse", "no capture at all\n" * 9)
+        os.mkdir(self.place("folder"))
+        for path, code in (("none", 6), ("folder", 6), ("empty.dse", 4), ("foreign.dse", 4), ("-", 4)):
+            for flags in ([], ["--records"], ["-o", "json"]):
+                self.error("digest", path, *flags, code=code)
+        # Of a capture without an event there is one.
+        self.assertEqual(self.digest(SMALL, "-s", "proc.pid = 4000000"), ("0" * 32, 0))
+
+
+class Info(Case):
+    def test_what_a_short_recording_cost(self):
+        """Of one second it is nearly all the start, so there is no share of a CPU."""
+        said = self.dse("info", os.path.join(CAPTURES, "synthetic-v2.dse")).decode()
+        self.assertIn("150 ms of CPU for the recorder, 19.0 MiB of memory at most\n", said)
+        self.assertIn("120 ms for the programs; rings", said)
+
+    def test_one_of_each_is_singular(self):
+        out = self.place("one.dse")
+        number = json.loads(self.dse("replay", "-q", SMALL, "-n", "1"))["evt"]["num"]
+        self.dse("filter", SMALL, "--num", str(number), "-q", "-w", out)
+        self.assertIn("dse: 1 event passes; wrote ", self.said)
+        self.assertIn(" with 1 block\n", self.dse("info", out).decode())
+        self.assertRegex(self.dse("digest", out).decode(), r"^[0-9a-f]{32}  1 event\n$")
+        self.dse("diff", out, out)
+        self.assertIn(": 1 event\n", self.said)
+        self.dse("verify", out)
+        self.assertIn("good: every byte of 1 segment with 1 block and ", self.said)
+
 
 class Diff(Case):
     def diff(self, *arguments, code=1):
@@ -233,6 +263,15 @@ class Diff(Case):
         self.diff(SMALL, "--profile", "all", "--against", profile,
                   "-s", "evt.type = ProcessExecuted", code=0)
 
+    def test_nothing_to_compare(self):
+        nothing = ["-s", "proc.pid = 4000000"]
+        for arguments in ([SMALL, SMALL, *nothing], [SMALL, SMALL, "--exact", *nothing],
+                          [SMALL, "--profile", "all", "--against", "default", "-S", "2001-01-01T00:00:00Z",
+                           "-U", "2001-01-02T00:00:00Z"]):
+            self.assertEqual(self.dse("diff", *arguments), b"")
+            self.assertIn("dse: nothing to compare: ", self.said)
+            self.assertNotIn("equal", self.said)
+
     def test_usage(self):
         for arguments, what in [([SMALL], "two captures"), ([SMALL, "-"], "read twice"),
                                 ([SMALL, SMALL, "--against", "all"], "one capture"),
@@ -288,6 +327,25 @@ class Check(Case):
         for value in ("", "false"):
             self.dse("check", "one", "--update-all", environment={"CI": value})
         self.dse("check", "one", environment={"CI": "true"})
+
+    def test_what_an_update_leaves(self):
+        """Events are written anew, and what else the case expects may fail all the same."""
+        self.case("one", "[counts]\nevents = 3\n")
+        said = self.dse("check", "one", "--update", "one", code=1).decode()
+        self.assertIn("events = 3 expected", said)
+        self.assertIn("its expected events were updated all the same", said)
+        self.assertTrue(self.check("one", "--update", "one", code=1)["cases"][0]["updated"])
+        said = self.dse("check", "one", code=1).decode()
+        self.assertIn("events = 3 expected", said)
+        self.assertNotIn("updated", said)
+
+    def test_a_range_of_numbers(self):
+        self.case("one", "num = '20..40'\n")
+        self.dse("check", "one", "--update-all")
+        self.assertEqual(self.read("one/expected.jsonl"),
+                         self.dse("replay", "-q", SMALL, "--num", "20..40").decode())
+        self.case("one", "num = '20..30'\n")
+        self.assertGreater(self.check("one", code=1)["cases"][0]["missing"], 0)
 
     def test_updates_by_name(self):
         self.case("cases/a")
@@ -432,6 +490,7 @@ ProcessExecuted = 0
                 ("capture = 'x.dse'", "", "there is no capture"),
                 (f"capture = '{SMALL}'\nprofile = 'secure'", "", "unknown profile"),
                 (f"capture = '{SMALL}'\nsince = 'now'", "", "is not a time"),
+                (f"capture = '{SMALL}'\nnum = '5..3'", "", "5 is behind 3"),
                 (f"capture = '{SMALL}'\nfields = ['proc.nmae']", "", "did you mean proc.name")]:
             self.write("bad/case.toml", text)
             self.write("bad/expected.jsonl", "")

@@ -231,6 +231,8 @@ class Stats(Case):
                 (["--by", ""], "--by needs at least one field"),
                 (["--by", "proc.name[0]"], "is no list"),
                 (["--by", "sock.rport", "--point", "SignalDelivered"], "belongs to SocketStateChange"),
+                (["--sum", "proc.maxrss"], "--point ProcessExecuted,ContainerEvent,SocketStateChange,"
+                 "SignalDelivered,ProcessExited switches it on"),
                 (["--sum", "proc.name"], "--sum proc.name: it takes a number"),
                 (["--hist", "sock.cookie"], "is of type id"),
                 (["--hist", "evt.num", "--count", "-o", "csv"], "-o csv has room for one --hist"),

@@ -79,7 +79,14 @@ class Follower:
             return self.shown() == content
         wait_until(there, "what was written to be shown")
 
+    def _minds_interrupts(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return self.process.poll() is not None or int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1
+
     def stop(self):
+        # It may show nothing, and have hardly begun.
+        wait_until(self._minds_interrupts, "the program to begin")
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(PATIENCE)
 
