@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -12,12 +13,32 @@
 
 namespace dse::format {
 
+// Leaves new elements as they are: columns are written right after they were made.
+template <typename T>
+struct Uninitialised : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = Uninitialised<U>;
+  };
+  template <typename U>
+  void construct(U* at) {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Args>
+  void construct(U* at, Args&&... args) {
+    ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+  }
+};
+using IntColumn = std::vector<std::uint64_t, Uninitialised<std::uint64_t>>;
+
 // A column of `rows` integers, which the caller has bounded: under `same` the message does not.
-Result<std::vector<std::uint64_t>> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
+Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);
+// The same for integers that fit into a byte. Error: one does not.
+Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
                                              std::uint32_t rows);
 
 struct LoadedStrings {
-  std::vector<std::uint64_t> index;
+  IntColumn index;
   std::vector<std::string_view> values;  // in the message
   StringColumn view() const { return {index, values}; }
 };
