@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string>
 
 #include "capture.capnp.h"
@@ -56,15 +57,15 @@ struct Table::Impl {
   }
 
   struct Column {
-    std::optional<Integers> ints;
+    std::optional<IntColumn> ints;
     std::optional<LoadedStrings> strings;
   };
   std::vector<Column> columns;
-  std::optional<Integers> time, cpu, task;
+  std::optional<IntColumn> time, cpu, task;
   std::optional<std::vector<std::uint32_t>> positions;
 
   Result<std::span<const std::uint64_t>> common_ints(
-      std::optional<Integers>& cache, ColumnUse::Common column,
+      std::optional<IntColumn>& cache, ColumnUse::Common column,
       schema::Ints::Reader (schema::Common::Reader::*get)() const) {
     if (!cache) {
       note_use(column);
@@ -138,11 +139,12 @@ Result<std::span<const std::uint64_t>> Table::task() const {
   bool first = !impl_->task;
   auto rows = impl_->common_ints(impl_->task, ColumnUse::task, &schema::Common::Reader::getTask);
   if (!rows || !first) return rows;
-  for (std::uint64_t row : *rows)
-    if (row >= impl_->task_rows) {
-      impl_->task.reset();  // so that no later call gets what this one refuses
-      return damaged("a record refers to a task that is not there");
-    }
+  bool within = true;
+  for (std::uint64_t row : *rows) within &= row < impl_->task_rows;
+  if (!within) {
+    impl_->task.reset();  // so that no later call gets what this one refuses
+    return damaged("a record refers to a task that is not there");
+  }
   return rows;
 }
 
@@ -172,7 +174,7 @@ struct Batch::Impl {
   Status read_tasks();
   Result<std::uint32_t> read_table(const TableLayout& layout, std::uint8_t slot);
   Result<std::span<const std::uint8_t>> load_order();
-  Status check_order(std::span<const std::uint64_t> slots);
+  Status check_order(std::span<const std::uint8_t> slots);
 };
 
 Status Batch::Impl::read_tasks() {
@@ -264,12 +266,13 @@ Status Batch::Impl::read() {
   return {};
 }
 
-Status Batch::Impl::check_order(std::span<const std::uint64_t> slots) {
-  std::vector<std::uint32_t> seen(kinds.size(), 0);
-  for (std::uint64_t slot : slots) {
-    if (slot >= kinds.size()) return damaged("a record of a kind that the batch does not name");
-    ++seen[slot];
-  }
+Status Batch::Impl::check_order(std::span<const std::uint8_t> slots) {
+  std::vector<std::uint32_t> seen;
+  for (std::size_t slot = 0; slot < kinds.size(); ++slot)  // one wide loop for each of the few
+    seen.push_back(static_cast<std::uint32_t>(
+        std::count(slots.begin(), slots.end(), static_cast<std::uint8_t>(slot))));
+  if (std::accumulate(seen.begin(), seen.end(), std::size_t{0}) != slots.size())
+    return damaged("a record of a kind that the batch does not name");
   // Kinds that this version does not know have slots but no tables.
   for (std::size_t slot = 0; slot < kinds.size(); ++slot) {
     auto table = tables.find(kinds[slot]);
@@ -325,9 +328,9 @@ Result<std::span<const std::uint8_t>> Batch::Impl::load_order() {
   if (!order) {
     schema::Ints::Reader ints;
     DSE_TRY(guarded(lazy, [&] { ints = block.getOrder(); }));
-    DSE_TRY_ASSIGN(Integers slots, read_ints(lazy, ints, count));
+    DSE_TRY_ASSIGN(std::vector<std::uint8_t> slots, read_bytes(lazy, ints, count));
     DSE_TRY(check_order(slots));
-    order.emplace(slots.begin(), slots.end());
+    order = std::move(slots);
   }
   return std::span<const std::uint8_t>(*order);
 }
@@ -338,10 +341,14 @@ Result<std::span<const std::uint32_t>> Table::positions() const {
   if (!impl_->positions) {
     impl_->note_use(ColumnUse::positions);
     DSE_TRY_ASSIGN(auto order, impl_->batch->load_order());
-    std::vector<std::uint32_t> positions;
-    positions.reserve(impl_->rows);
-    for (std::size_t i = 0; i < order.size(); ++i)
-      if (order[i] == impl_->slot) positions.push_back(static_cast<std::uint32_t>(i));
+    // As many as rows, which the order was checked for; one further for the loop without branches.
+    std::vector<std::uint32_t> positions(std::size_t{impl_->rows} + 1);
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      positions[row] = static_cast<std::uint32_t>(i);
+      row += order[i] == impl_->slot;
+    }
+    positions.pop_back();
     impl_->positions = std::move(positions);
   }
   return std::span<const std::uint32_t>(*impl_->positions);

@@ -18,7 +18,7 @@ Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; 
 
 Result<std::vector<std::uint64_t>> read_numbers(const LazyMessage* lazy, schema::Ints::Reader ints,
                                                 std::uint32_t count, bool is_snapshot) {
-  DSE_TRY_ASSIGN(Integers numbers, read_ints(lazy, ints, count));
+  DSE_TRY_ASSIGN(IntColumn numbers, read_ints(lazy, ints, count));
   if (is_snapshot &&
       std::all_of(numbers.begin(), numbers.end(), [](std::uint64_t number) { return number == 0; }))
     return std::vector<std::uint64_t>();
@@ -33,8 +33,8 @@ Result<std::vector<std::uint64_t>> read_numbers(const LazyMessage* lazy, schema:
 // The columns of `shown`, which has its point already.
 Status read_events(const LazyMessage* lazy, schema::Shown::Reader from, std::uint32_t events,
                    std::uint32_t count, ShownEvents& shown) {
-  DSE_TRY_ASSIGN(Integers positions, read_ints(lazy, from.getPosition(), events));
-  DSE_TRY_ASSIGN(Integers nth, read_ints(lazy, from.getNth(), events));
+  DSE_TRY_ASSIGN(IntColumn positions, read_ints(lazy, from.getPosition(), events));
+  DSE_TRY_ASSIGN(IntColumn nth, read_ints(lazy, from.getNth(), events));
   for (std::uint32_t i = 0; i < events; ++i) {
     if (positions[i] >= count) return damaged("a shown event of a record that is not there");
     if (nth[i] > std::numeric_limits<std::uint32_t>::max())

@@ -2,6 +2,7 @@
 
 #include <capnp/any.h>
 
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -17,11 +18,15 @@ constexpr std::uint64_t kMaxValueBytes = 4u << 20;
 
 Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; }
 
-}  // namespace
-
-Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows) {
+// What stands in the message, not unpacked yet.
+struct Packed {
   PackedInts header;
-  const std::byte* packed = nullptr;
+  const std::byte* bytes = nullptr;
+};
+
+Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows) {
+  Packed out;
+  PackedInts& header = out.header;
   std::size_t size = 0;
   DSE_TRY(guarded(lazy, [&] {
     header.base = ints.getBase();
@@ -29,7 +34,7 @@ Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, s
     header.delta = ints.getDelta();
     auto use = [&](capnp::AnyList::Reader list, unsigned width) {
       header.width = width;
-      packed = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
+      out.bytes = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
       size = list.size();
     };
     switch (ints.which()) {
@@ -44,8 +49,36 @@ Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, s
   if (size != rows)
     return damaged("a column does not have the " + plural(rows, "row") + " of its table");
   header.rows = rows;
-  Integers out(rows);
-  unpack_ints(header, packed, out.data());
+  return out;
+}
+
+}  // namespace
+
+Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
+                            std::uint32_t rows) {
+  DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
+  IntColumn out(rows);
+  unpack_ints(packed.header, packed.bytes, out.data());
+  return out;
+}
+
+Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
+                                             std::uint32_t rows) {
+  DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
+  std::vector<std::uint8_t> out(rows);
+  const PackedInts& header = packed.header;
+  if (header.width == 1 && header.base == 0 && !header.delta) {
+    std::memcpy(out.data(), packed.bytes, rows);
+    return out;
+  }
+  IntColumn wide(rows);
+  unpack_ints(header, packed.bytes, wide.data());
+  bool within = true;
+  for (std::uint32_t i = 0; i < rows; ++i) {
+    within &= wide[i] <= 0xff;
+    out[i] = static_cast<std::uint8_t>(wide[i]);
+  }
+  if (!within) return damaged("a number that does not fit into a byte");
   return out;
 }
 
@@ -64,7 +97,7 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
   }));
   if (count > rows) return damaged("a dictionary has more values than its column has rows");
   DSE_TRY_ASSIGN(out.index, read_ints(lazy, index, rows));
-  DSE_TRY_ASSIGN(Integers ends_of, read_ints(lazy, ends, count));
+  DSE_TRY_ASSIGN(IntColumn ends_of, read_ints(lazy, ends, count));
   out.values.reserve(count);
   std::uint64_t begin = 0;
   for (std::uint64_t end : ends_of) {
@@ -75,8 +108,9 @@ Result<LoadedStrings> read_strings(const LazyMessage* lazy, schema::Strings::Rea
     out.values.push_back(bytes.substr(begin, end - begin));
     begin = end;
   }
-  for (std::uint64_t value : out.index)
-    if (value >= count) return damaged("a column refers to a value that its dictionary lacks");
+  bool within = true;
+  for (std::uint64_t value : out.index) within &= value < count;
+  if (!within) return damaged("a column refers to a value that its dictionary lacks");
   return out;
 }
 

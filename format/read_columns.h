@@ -14,28 +14,32 @@
 
 namespace dse::format {
 
-// Memory that is written before it is read need not be zeroed before.
+// Leaves new elements as they are: columns are written right after they were made.
 template <typename T>
 struct Uninitialized : std::allocator<T> {
   template <typename U>
   struct rebind {
     using other = Uninitialized<U>;
   };
+  template <typename U>
+  void construct(U* at) {
+    ::new (static_cast<void*>(at)) U;
+  }
   template <typename U, typename... Args>
   void construct(U* at, Args&&... args) {
-    if constexpr (sizeof...(Args) == 0)
-      ::new (static_cast<void*>(at)) U;
-    else
-      ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+    ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
   }
 };
-using Integers = std::vector<std::uint64_t, Uninitialized<std::uint64_t>>;
+using IntColumn = std::vector<std::uint64_t, Uninitialized<std::uint64_t>>;
 
 // A column of `rows` integers, which the caller has bounded: under `same` the message does not.
-Result<Integers> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);
+Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);
+// The same for integers that fit into a byte. Error: one does not.
+Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
+                                             std::uint32_t rows);
 
 struct LoadedStrings {
-  Integers index;
+  IntColumn index;
   std::vector<std::string_view> values;  // in the message
   StringColumn view() const { return {index, values}; }
 };

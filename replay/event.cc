@@ -32,7 +32,7 @@ EventBatch::EventBatch(const ObservationPoint& point, const ObservationPoint& ma
       columns_(point.fields().size()) {}
 
 std::uint64_t EventBatch::number(std::uint32_t event) const {
-  return record_number(*batch_, positions_[event]);
+  return record_number(*batch_, positions()[event]);
 }
 
 Status EventBatch::use_tables(std::initializer_list<const format::Table*> tables) {
@@ -40,16 +40,18 @@ Status EventBatch::use_tables(std::initializer_list<const format::Table*> tables
   for (const format::Table* table : tables) {
     if (!table || table->rows() == 0) continue;
     parts_.push_back(table);
-    DSE_TRY_ASSIGN(positions.emplace_back(), table->positions());
+    size_ += table->rows();
   }
-  if (parts_.size() == 1) positions_.assign(positions[0].begin(), positions[0].end());
   if (parts_.size() <= 1) return {};
-  for (std::uint32_t part = 0; part < parts_.size(); ++part)
+  for (std::uint32_t part = 0; part < parts_.size(); ++part) {
+    DSE_TRY_ASSIGN(positions.emplace_back(), parts_[part]->positions());
     for (std::uint32_t row = 0; row < positions[part].size(); ++row) places_.push_back({part, row});
+  }
   auto position = [&](const Place& place) { return positions[place.part][place.row]; };
   std::sort(places_.begin(), places_.end(),
             [&](const Place& a, const Place& b) { return position(a) < position(b); });
-  for (const Place& place : places_) positions_.push_back(position(place));
+  for (const Place& place : places_) own_positions_.push_back(position(place));
+  positions_ = own_positions_;
   return {};
 }
 
@@ -59,15 +61,41 @@ Status EventBatch::use_rows(const format::Table* table, std::vector<std::uint32_
   DSE_TRY_ASSIGN(auto positions, table->positions());
   for (std::uint32_t row : rows) {
     places_.push_back({0, row});
-    positions_.push_back(positions[row]);
+    own_positions_.push_back(positions[row]);
   }
+  size_ = static_cast<std::uint32_t>(rows.size());
+  positions_ = own_positions_;
   return {};
 }
 
 void EventBatch::use_positions(std::vector<std::uint32_t> positions,
                                std::vector<std::uint64_t> tasks) {
-  positions_ = std::move(positions);
-  tasks_ = std::move(tasks);
+  size_ = static_cast<std::uint32_t>(positions.size());
+  own_positions_ = std::move(positions);
+  positions_ = own_positions_;
+  own_tasks_ = std::move(tasks);
+  tasks_ = own_tasks_;
+}
+
+// Of the only table; all others are located from the start.
+void EventBatch::locate() const {
+  if (size_ == 0) {
+    positions_ = own_positions_;
+    return;
+  }
+  auto positions = parts_[0]->positions();
+  if (positions) {
+    positions_ = *positions;
+    return;
+  }
+  damage_ = positions.error();
+  own_positions_.assign(size_, 0);
+  positions_ = own_positions_;
+}
+
+Status EventBatch::located() const {
+  if (!positions_) locate();
+  return damage_;
 }
 
 EventColumn EventBatch::combine(const std::vector<EventColumn>& columns) const {
@@ -197,18 +225,21 @@ Result<EventColumn> EventBatch::source_column(const std::string& name) const {
 }
 
 Result<std::span<const std::uint64_t>> EventBatch::tasks() const {
-  if (!tasks_) {
-    std::vector<EventColumn> columns;
-    for (const format::Table* part : parts_) {
-      DSE_TRY_ASSIGN(columns.emplace_back().numbers, part->task());
-    }
-    EventColumn column = combine(columns);
-    std::vector<std::uint64_t> tasks(size(), kNoTask);
-    for (std::uint32_t i = 0; i < size() && column.numbers.data(); ++i)
-      tasks[i] = column.numbers[column.slot(i)];
-    tasks_ = std::move(tasks);
+  if (tasks_) return *tasks_;
+  std::vector<EventColumn> columns;
+  for (const format::Table* part : parts_) {
+    DSE_TRY_ASSIGN(columns.emplace_back().numbers, part->task());
   }
-  return std::span<const std::uint64_t>(*tasks_);
+  EventColumn column = combine(columns);
+  if (column.index.empty() && column.numbers.data()) {
+    tasks_ = column.numbers;
+  } else {
+    own_tasks_.assign(size(), kNoTask);
+    for (std::uint32_t i = 0; i < size() && column.numbers.data(); ++i)
+      own_tasks_[i] = column.numbers[column.slot(i)];
+    tasks_ = own_tasks_;
+  }
+  return *tasks_;
 }
 
 std::span<const std::uint64_t> EventBatch::same_index() const {

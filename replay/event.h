@@ -62,9 +62,18 @@ class EventBatch {
   const State& state() const { return *state_; }
 
   // Events: one per row of the main table, or as many as the point has made.
-  std::uint32_t size() const { return static_cast<std::uint32_t>(positions_.size()); }
-  // Position of each event's record in the batch, ascending.
-  std::span<const std::uint32_t> positions() const { return positions_; }
+  std::uint32_t size() const { return size_; }
+  // Position of each event's record in the batch, ascending. Most batches are ruled out by a filter
+  // before anyone asks, so they are worked out on demand; if the batch is damaged there, all are 0 and
+  // located() says so.
+  std::span<const std::uint32_t> positions() const {
+    if (!positions_) locate();
+    return *positions_;
+  }
+  // Works the positions out if need be; the error when the batch does not tell them.
+  Status located() const;
+  // The same error, where someone has asked for positions or numbers already.
+  const Status& damage() const { return damage_; }
   // Number of the event's record in the capture, from 1; 0: it existed before.
   std::uint64_t number(std::uint32_t event) const;
   // Real time of a boot time in one of its fields, both ns.
@@ -135,6 +144,7 @@ class EventBatch {
   Result<EventColumn> make_column(std::size_t field) const;
   Result<EventColumn> table_column(const format::Table& table, const std::string& name) const;
   Result<EventColumn> task_column(const std::string& name) const;
+  void locate() const;
   // One column by event out of one by row of each part.
   EventColumn combine(const std::vector<EventColumn>& columns) const;
   Result<EventColumn> make_element(std::size_t field, std::string_view index) const;
@@ -146,11 +156,15 @@ class EventBatch {
   Clock clock_;
   std::vector<const format::Table*> parts_;
   std::vector<Place> places_;  // empty: all rows of the only part
-  std::vector<std::uint32_t> positions_;
+  std::uint32_t size_ = 0;
+  mutable std::optional<std::span<const std::uint32_t>> positions_;
+  mutable std::vector<std::uint32_t> own_positions_;  // that are not those of a table
+  mutable Status damage_;                             // met by locate()
   std::vector<filter::Verdict> verdicts_;
-  mutable std::optional<std::vector<std::uint64_t>> tasks_;
   mutable std::optional<Moments> moments_;
   mutable std::vector<std::uint64_t> same_index_;
+  mutable std::optional<std::span<const std::uint64_t>> tasks_;
+  mutable std::vector<std::uint64_t> own_tasks_;  // that are not those of a table
   mutable std::vector<std::optional<EventColumn>> columns_;
   // By field, and then by index.
   mutable std::map<std::size_t, std::map<std::string, EventColumn, std::less<>>> elements_;

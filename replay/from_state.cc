@@ -121,11 +121,14 @@ Result<EventColumn> container_field(std::string_view field, const EventBatch& ev
 
 // Whether it is the recorder's own doing.
 Result<EventColumn> is_self(const EventBatch& events) {
-  DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
-  DSE_TRY_ASSIGN(Ints tasks, events.tasks());
-  return self_column(events, [&](std::uint32_t i) {
-    return tasks[i] == EventBatch::kNoTask ? std::uint64_t{0} : pid[tasks[i]];
-  });
+  const std::uint64_t recorder = events.state().info().recorder_pid;
+  DSE_TRY_ASSIGN(EventColumn pid, events.source_column("task.pid"));
+  auto& flags = events.own_numbers(pid.numbers.size());
+  for (std::size_t i = 0; i < flags.size(); ++i)
+    flags[i] = recorder != 0 && pid.numbers[i] == recorder;
+  pid.numbers = flags;
+  pid.present = {};  // what no task did, the recorder did not
+  return pid;
 }
 
 // Whose own state a source of metadata is; empty: that of one who calls another.

@@ -248,8 +248,10 @@ Status Session::judge(Work& work, std::size_t place) {
   }
   DSE_TRY(hide_self(judged));
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-  if (std::find(shown.begin(), shown.end(), 1) != shown.end())
+  if (std::find(shown.begin(), shown.end(), 1) != shown.end()) {
     DSE_TRY(make_columns(judged.events, used_[place]));
+    DSE_TRY(values_only_ ? judged.events.damage() : judged.events.located());
+  }
   work.judged.push_back(std::move(judged));
   return {};
 }
@@ -289,10 +291,12 @@ Status Session::apply_window(const EventBatch& events, filter::Mask& considered)
 }
 
 Status Session::hide_self(Judged& judged) {
-  if (show_self_) return {};
+  const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
+  if (show_self_ || std::find(shown.begin(), shown.end(), 1) == shown.end()) return {};
   const EventBatch& events = judged.events;
   DSE_TRY_ASSIGN(const EventColumn* self,
                  events.column(static_cast<std::size_t>(events.point().field("evt.self"))));
+  if (std::find(self->numbers.begin(), self->numbers.end(), 1) == self->numbers.end()) return {};
   for (std::uint32_t i = 0; i < events.size(); ++i) {
     if (self->missing(i) || self->numbers[self->slot(i)] == 0) continue;
     hidden_self_ += judged.kept[i];

@@ -53,6 +53,9 @@ class Session {
   // Also events that filters drop; each has its verdict.
   void show_dropped(bool show) { show_dropped_ = show; }
 
+  // Nobody will ask where events stand among the others, nor for their numbers and times.
+  void use_values_only() { values_only_ = true; }
+
   // The next event that its point keeps; none at the end, and, from a live source, when there is
   // nothing to see yet (idle()). Valid until the next call.
   Result<std::optional<Event>> next();
@@ -178,6 +181,7 @@ class Session {
   bool whole_ = false;
   bool show_self_ = false;
   bool show_dropped_ = false;
+  bool values_only_ = false;
   std::uint64_t hidden_self_ = 0;
   std::vector<PlacedGap> gaps_;
   std::set<std::string> unrecorded_;

@@ -99,6 +99,12 @@ const Tally::Plan& Tally::plan(const ObservationPoint& point) {
 Status Tally::open_columns(const Session::Judged& judged, const Plan& plan) {
   const EventBatch& events = judged.events;
   times_used_ = 0;
+  auto is_time = [](const Column& column) {
+    return column.shown && column.shown->type == FieldType::time;
+  };
+  // The clock may change from record to record.
+  if (options_.span || std::any_of(plan.by.begin(), plan.by.end(), is_time))
+    DSE_TRY(events.located());
   auto open = [&](const std::vector<Column>& columns, std::vector<EventColumn>& out) -> Status {
     out.clear();
     for (const Column& column : columns) {

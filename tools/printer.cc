@@ -287,7 +287,7 @@ void Printer::print_summary(const std::vector<format::Loss>& losses) {
     fmt::format_to(out, ",\"lost\":{}", total(losses));
     if (std::uint64_t damage = total_damage(losses))
       fmt::format_to(out, ",\"damaged\":{}", damage);
-    buffer_ += "}\n";
+    text += "}\n";
   } else {
     for (const auto& point : session_->points())
       fmt::format_to(out, "{:>14}  {}\n", human_count(renderers_.at(point.get()).count),

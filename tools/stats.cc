@@ -112,6 +112,7 @@ int run(const Options& options) {
        names_of(table->sums), names_of(table->hists), options.rate, options.max_groups},
       session.points());
   session.use_only(tally.fields());
+  session.use_values_only();
   if (auto status = count(session, tally); !status) return fail(status.error());
 
   auto losses = losses_that_matter(session, options.window.given());

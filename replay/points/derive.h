@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,12 +13,35 @@
 
 namespace dse::replay {
 
+// The same for plain columns of numbers so small that each is its own place among the texts.
+template <typename Name>
+std::optional<EventColumn> name_small_numbers(const EventBatch& events, const EventColumn& numbers,
+                                              Name& name) {
+  constexpr std::size_t kSmall = 256;
+  if (!numbers.index.empty() || !numbers.present.empty()) return {};
+  std::uint64_t bits = 0;
+  for (std::uint64_t number : numbers.numbers) bits |= number;
+  if (bits >= kSmall) return {};
+  std::array<bool, kSmall> there{};
+  for (std::uint64_t number : numbers.numbers) there[number] = true;
+  auto& values = events.own_texts(kSmall);
+  for (std::size_t number = 0; number < kSmall; ++number)
+    if (there[number])
+      if (std::optional<std::string> text = name(number))
+        values[number] = events.own_text(std::move(*text));
+  EventColumn out;
+  out.index = numbers.numbers;
+  out.texts = values;
+  return out;
+}
+
 // A text for each number of a column, made once per distinct number; nothing: missing, as are those of
 // missing numbers.
 template <typename Name>
 EventColumn name_numbers(const EventBatch& events, const EventColumn& numbers, Name name) {
   EventColumn out;
   if (!numbers.numbers.data()) return out;
+  if (auto small = name_small_numbers(events, numbers, name)) return *small;
   std::unordered_map<std::uint64_t, std::uint64_t> known;
   auto& values = events.own_texts(1);  // slot 0: missing
   auto& index = events.own_numbers(events.size());
