@@ -37,13 +37,14 @@ static __always_inline int made_or_removed(struct cgroup *cgroup, const char *pa
 	struct mkdir_record *r = bpf_map_lookup_elem(&scratch, &e.cpu);
 	if (!r)
 		return 0;
-	struct cgroup_subsys_state *parent = cgroup->self.parent;
+	struct cgroup *from = follow(cgroup);
+	struct cgroup_subsys_state *parent = from->self.parent;
 	__u32 path_size = copy_path(r, sizeof(*r), path);
 	__u32 size = sizeof(*r) + path_size;
 
-	r->body.id = cgroup->kn->id;
+	r->body.id = from->kn->id;
 	r->body.parent_id = parent ? parent->cgroup->kn->id : 0;
-	r->body.hierarchy = cgroup->root->hierarchy_id;
+	r->body.hierarchy = from->root->hierarchy_id;
 	r->body.path_size = path_size;
 	fill_header(&r->header, &e, kind, size);
 	output(&e, kind, r, size);
@@ -82,9 +83,10 @@ int BPF_PROG(cgroup_attach, struct cgroup *cgroup, const char *path, struct task
 	__u32 path_size = copy_path(r, sizeof(*r), path);
 	__u32 size = sizeof(*r) + path_size;
 
+	struct cgroup *from = follow(cgroup);
 	task_virtual_pid(task, &vpid, &ns_pid);
-	r->body.id = cgroup->kn->id;
-	r->body.hierarchy = cgroup->root->hierarchy_id;
+	r->body.id = from->kn->id;
+	r->body.hierarchy = from->root->hierarchy_id;
 	r->body.pid = task->tgid;
 	r->body.tid = task->pid;
 	r->body.vpid = vpid;
@@ -94,5 +96,3 @@ int BPF_PROG(cgroup_attach, struct cgroup *cgroup, const char *path, struct task
 	output(&e, DSE_CGROUP_ATTACH, r, size);
 	return 0;
 }
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";

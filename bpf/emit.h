@@ -2,9 +2,6 @@
 /*
  * What every observation program shares: settings, maps, the record header and the way into the
  * ring buffer of the CPU.
- *
- * The definitions are weak, so that each *.bpf.c is a whole object of its own and `bpftool gen
- * object` merges them into one.
  */
 #ifndef DSE_BPF_EMIT_H
 #define DSE_BPF_EMIT_H
@@ -12,17 +9,31 @@
 #include "kernel.h"
 
 /* Settings, fixed between open and load. */
-const volatile __u32 max_args SEC(".rodata") __weak = 131072; /* bytes of argv; <= 1 MiB */
-const volatile __u32 max_env SEC(".rodata") __weak = 0; /* bytes of the environment; <= 1 MiB */
-const volatile __u32 watermark SEC(".rodata") __weak = 1 << 20; /* bytes per CPU and wake-up */
+const volatile __u32 max_args SEC(".rodata") = 131072; /* bytes of argv; <= 1 MiB */
+const volatile __u32 max_env SEC(".rodata") = 0; /* bytes of the environment; <= 1 MiB */
+const volatile __u32 watermark SEC(".rodata") = 1 << 20; /* bytes per CPU and wake-up */
 /* Index into css_set.subsys of the cgroup v1 hierarchy that holds the containers; -1: unified. */
-const volatile __s32 cgroup_subsys SEC(".rodata") __weak = -1;
+const volatile __s32 cgroup_subsys SEC(".rodata") = -1;
+
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+/*
+ * To follow pointers from here. Where a pointer of a trusted object leads, the verifier looks up among
+ * all types of the kernel, by name and one after the other: for all programs, 100 ms and more. Objects
+ * that it does not trust can be read as well, a fault giving zeros, and it looks up nothing. Kernels
+ * before 6.3, which had no bpf_cpumask yet, know no trust.
+ */
+#define follow(object)                                                                             \
+	((__typeof__(object))(bpf_core_type_exists(struct bpf_cpumask) ?                           \
+				      bpf_rdonly_cast(object, bpf_core_type_id_kernel(             \
+								      __typeof__(*(object)))) :    \
+				      (void *)(object)))
 
 /*
  * The consumer sets `armed` before it sleeps when it wants to see the next record at once; that
  * record clears it. Two CPUs may both see it set: one wake-up too many, never one too few.
  */
-__u32 armed SEC(".bss") __weak = 0;
+__u32 armed SEC(".bss") = 0;
 
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -34,14 +45,14 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__array(values, struct ring);
-} rings SEC(".maps") __weak;
+} rings SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct dse_counters);
-} counters SEC(".maps") __weak;
+} counters SEC(".maps");
 
 /*
  * Room to put a record of variable size together: one value per CPU, in a plain array because
@@ -54,7 +65,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, 1 << 20);
-} scratch SEC(".maps") __weak;
+} scratch SEC(".maps");
 
 /* A record under way. */
 struct emit {
@@ -113,7 +124,7 @@ static __always_inline __u64 emit_wakeup(struct emit *e, __u32 size)
 /* The settings are constants to the verifier, which removes the branches that are not taken. */
 static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
+	struct css_set *set = follow(task)->cgroups;
 
 	switch (cgroup_subsys) {
 		CGROUP_OF_SUBSYS(set, 0);
@@ -138,7 +149,7 @@ static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 /* Process id and pid namespace as the process itself sees them. */
 static __always_inline void task_virtual_pid(struct task_struct *task, __u32 *vpid, __u32 *ns_pid)
 {
-	struct pid *pid = task->group_leader->thread_pid;
+	struct pid *pid = follow(task)->group_leader->thread_pid;
 	unsigned int level = pid ? pid->level : 0;
 
 	if (level == 0) {
@@ -161,16 +172,17 @@ static __always_inline void task_virtual_pid(struct task_struct *task, __u32 *vp
 
 static __always_inline void fill_task(struct dse_task *out, struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	const struct cred *cred = task->cred;
-	struct nsproxy *namespaces = task->nsproxy;
+	struct task_struct *from = follow(task);
+	struct task_struct *leader = from->group_leader;
+	const struct cred *cred = from->cred;
+	struct nsproxy *namespaces = from->nsproxy;
 	__u32 vpid, ns_pid;
 
 	out->start_time_ns = leader->start_boottime;
 	out->cgroup_id = task_cgroup(task)->kn->id;
 	out->pid = task->tgid;
 	out->tid = task->pid;
-	out->ppid = task->real_parent->tgid;
+	out->ppid = from->real_parent->tgid;
 	task_virtual_pid(task, &vpid, &ns_pid);
 	out->vpid = vpid;
 	out->uid = cred->uid.val;

@@ -66,6 +66,10 @@ typedef struct {
 	__u64 val;
 } kernel_cap_t;
 
+/* Only whether it exists matters. */
+struct bpf_cpumask {
+};
+
 struct cred {
 	kernel_cap_t cap_inheritable;
 	kernel_cap_t cap_permitted;

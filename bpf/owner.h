@@ -27,22 +27,23 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 	__type(key, int);
 	__type(value, struct owner);
-} owners SEC(".maps") __weak;
+} owners SEC(".maps");
 
 static __always_inline void set_owner(struct owner *owner, struct task_struct *task, __u32 source)
 {
+	struct task_struct *from = follow(task), *leader = from->group_leader;
 	__u32 vpid, ns_pid;
 
 	task_virtual_pid(task, &vpid, &ns_pid);
-	owner->start_time_ns = task->group_leader->start_boottime;
+	owner->start_time_ns = leader->start_boottime;
 	owner->cgroup_id = task_cgroup(task)->kn->id;
 	owner->pid = task->tgid;
-	owner->uid = task->cred->uid.val;
+	owner->uid = from->cred->uid.val;
 	owner->ns_pid = ns_pid;
 	owner->source = source;
 	/* The process, not the thread. */
-	((__u64 *)owner->comm)[0] = *(__u64 *)&task->group_leader->comm[0];
-	((__u64 *)owner->comm)[1] = *(__u64 *)&task->group_leader->comm[8];
+	((__u64 *)owner->comm)[0] = *(__u64 *)&leader->comm[0];
+	((__u64 *)owner->comm)[1] = *(__u64 *)&leader->comm[8];
 }
 
 #define IPPROTO_TCP 6

@@ -25,7 +25,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, DSE_PATH_MAX + MAX_NAME);
-} paths SEC(".maps") __weak;
+} paths SEC(".maps");
 
 struct path_walk {
 	struct dentry *dentry;

@@ -19,20 +19,21 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	struct emit e;
 	struct fork_record *r = emit_reserve(&e, DSE_PROCESS_FORK, sizeof(*r));
+	struct task_struct *from = follow(child);
 	__u32 vpid, ns_pid;
 
 	if (!r)
 		return 0;
 	fill_header(&r->header, &e, DSE_PROCESS_FORK, sizeof(*r));
 	task_virtual_pid(child, &vpid, &ns_pid);
-	r->body.child_start_time_ns = child->group_leader->start_boottime;
+	r->body.child_start_time_ns = from->group_leader->start_boottime;
 	r->body.child_cgroup_id = task_cgroup(child)->kn->id;
 	r->body.child_pid = child->tgid;
 	r->body.child_tid = child->pid;
 	r->body.child_vpid = vpid;
 	r->body.child_ns_pid = ns_pid;
-	r->body.child_ppid = child->real_parent->tgid;
-	r->body.child_ns_user = child->cred->user_ns->ns.inum;
+	r->body.child_ppid = from->real_parent->tgid;
+	r->body.child_ns_user = from->cred->user_ns->ns.inum;
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }
@@ -107,7 +108,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	__u32 at = copied > 0 ? copied - 1 : 0;
 	r->body.filename_size = at;
 
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = follow(task)->mm;
 	unsigned long start = mm->arg_start, end = mm->arg_end;
 	__u64 total = end > start ? end - start : 0;
 	struct user_copy args = {.start = start, .cpu = e.cpu, .at = at};
@@ -371,7 +372,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 {
 	struct emit e;
 	struct exit_record *r = emit_reserve(&e, DSE_PROCESS_EXIT, sizeof(*r));
-	struct signal_struct *signal = task->signal;
+	struct task_struct *from = follow(task);
+	struct signal_struct *signal = from->signal;
 
 	if (!r)
 		return 0;
@@ -381,7 +383,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (signal->flags & SIGNAL_GROUP_EXIT)
 		status = signal->group_exit_code;
 	else if (last) /* the process ends as its main thread did */
-		status = task->group_leader->exit_code;
+		status = from->group_leader->exit_code;
 	r->body.start_time_ns = task->start_boottime;
 	r->body.status = status;
 	r->body.flags = last ? DSE_EXIT_GROUP_DEAD : 0;
@@ -390,5 +392,3 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";

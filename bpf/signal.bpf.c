@@ -110,7 +110,7 @@ int BPF_PROG(signal_deliver, int sig, struct kernel_siginfo *info, struct k_siga
 	r->body.info_uid = facts.uid;
 	r->body.flags = action->sa.sa_flags;
 	r->body.value = facts.value;
-	struct signal_struct *signal = bpf_get_current_task_btf()->signal;
+	struct signal_struct *signal = follow(bpf_get_current_task_btf())->signal;
 	bool group_exit = signal->flags & SIGNAL_GROUP_EXIT;
 	r->body.group_exit = group_exit ? signal->group_exit_code : 0;
 	r->body.exit_flags = group_exit ? DSE_DELIVER_GROUP_EXIT : 0;
@@ -119,5 +119,3 @@ int BPF_PROG(signal_deliver, int sig, struct kernel_siginfo *info, struct k_siga
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";

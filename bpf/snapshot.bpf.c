@@ -7,7 +7,7 @@
 #include "path.h"
 
 /* Where the iterators put together what they write, and their place in `paths`. */
-const volatile __u32 iterator_slot SEC(".rodata") __weak = 0;
+const volatile __u32 iterator_slot SEC(".rodata") = 0;
 
 struct process_row {
 	struct dse_process_row fixed;
@@ -19,7 +19,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct process_row) + 3 * DSE_PATH_MAX);
-} row_scratch SEC(".maps") __weak;
+} row_scratch SEC(".maps");
 
 /* Lists the processes that exist, as the same facts that records have of theirs. */
 SEC("iter/task")
@@ -101,5 +101,3 @@ int sockets(struct bpf_iter__task_file *ctx)
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";

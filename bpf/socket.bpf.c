@@ -113,7 +113,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	if (owner)
 		owner->since_ns = r->header.time_ns;
 	r->body.cookie = cookie;
-	r->body.netns = sk->__sk_common.skc_net.net->ns.inum;
+	r->body.netns = follow(sk)->__sk_common.skc_net.net->ns.inum;
 	r->body.family = sk->__sk_common.skc_family;
 	r->body.protocol = sk->sk_protocol;
 	r->body.local_port = bpf_ntohs(local_port);
@@ -125,5 +125,3 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 	bpf_ringbuf_submit(r, emit_wakeup(&e, sizeof(*r)));
 	return 0;
 }
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
