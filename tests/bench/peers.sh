@@ -45,5 +45,5 @@ prepare() {
 
 # Its output is not part of the tables.
 [ -z "$measure" ] || prepare >&2
-exec python3 "$here/peers" --dse "${dse:-$build/tools/dse}" --bin "${bin:-$build/tests/bench}" \
+exec python3 -B "$here/peers" --dse "${dse:-$build/tools/dse}" --bin "${bin:-$build/tests/bench}" \
   ${arguments[@]+"${arguments[@]}"}

@@ -63,8 +63,10 @@ def parse_arguments(arguments):
     add("--render", metavar="FILE", help="measure nothing: make the tables from raw results")
     add("--write", action="store_true", help="write tests/bench/RESULTS.md and peers.svg")
     add("--work", metavar="DIR", help="where captures are written for a moment [$TMPDIR]")
-    add("--dse", metavar="PROGRAM", help="this dse instead of the one that is built")
-    add("--bin", metavar="DIR", help="storms and floor from here instead of the ones that are built")
+    add("--no-install", action="store_true", help="install nothing")  # peers.sh takes it for itself
+    add("--dse", required=True, metavar="PROGRAM", help="this dse instead of the one that is built")
+    add("--bin", required=True, metavar="DIR",
+        help="storms and floor from here instead of the ones that are built")
     options = parser.parse_args(arguments)
     for name, value in (SMALL if options.small else DEFAULTS).items():
         if getattr(options, name) is None:
@@ -74,14 +76,20 @@ def parse_arguments(arguments):
     return options
 
 
-def measure(options, arguments):
+def extent(options):
+    """How much was measured, to be told with the results."""
+    return (f"{', '.join(options.only)}; rounds {options.rounds}, pairs {options.pairs}, "
+            f"scale {options.scale:g}")
+
+
+def measure(options):
     """Rows, the first of which tells the machine; the second value: what failed of dse."""
     if os.geteuid() != 0:
         raise ToolFailed("recording needs root: run it as root or with sudo")
     if not os.path.exists(f"{TRACEFS}/events"):
         raise ToolFailed(f"{TRACEFS}: not mounted, which perf and trace-cmd need: "
                          f"mount -t tracefs tracefs {TRACEFS}")
-    # With a name of its own: dse is asked for its answers by a shell.
+    # Recorders run in folders of their own.
     options.dse, options.bin = os.path.abspath(options.dse), os.path.abspath(options.bin)
     for needed in (options.dse, os.path.join(options.bin, "floor"), os.path.join(options.bin, "noop")):
         if not os.access(needed, os.X_OK):
@@ -95,7 +103,7 @@ def measure(options, arguments):
     try:
         with open(options.raw or os.devnull, "w", encoding="utf-8") as sink:
             bench = Bench(options, tools, sink)
-            bench.add("machine", **machine.describe(options.dse, arguments))
+            bench.add("machine", **machine.describe(options.dse), measured=extent(options))
             for part in options.only:
                 PARTS[part](bench)
             return bench.rows, bench.dse_failures
@@ -113,7 +121,7 @@ def main(arguments):
             with open(options.render, encoding="utf-8") as file:
                 rows = [json.loads(line) for line in file]
         else:
-            rows, dse_failures = measure(options, arguments)
+            rows, dse_failures = measure(options)
     except (ToolFailed, OSError) as failure:
         print(f"peers: {failure}", file=sys.stderr)
         return 1

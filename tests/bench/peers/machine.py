@@ -19,11 +19,11 @@ def field_of(path, name, separator):
     return "?"
 
 
-def describe(dse, options):
+def describe(dse):
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return {"date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "cpu": field_of("/proc/cpuinfo", "model name", ":"), "cpus": os.cpu_count(),
             "memory_gib": memory, "kernel": platform.release(),
             "system": field_of("/etc/os-release", "PRETTY_NAME", "="),
-            "load": f"{os.getloadavg()[0]:.1f}", "options": " ".join(options) or "none",
+            "load": f"{os.getloadavg()[0]:.1f}",
             "versions": versions(dse)}

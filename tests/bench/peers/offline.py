@@ -1,7 +1,9 @@
 """Questions asked of captures: those of dse and of its peers of the same storm, and a larger one of
-dse alone, as its answers come before the start of a process is paid for."""
+dse alone, as on the first the start of a process is most of what its answers cost."""
 
 import contextlib
+import datetime
+import json
 import os
 import re
 import resource
@@ -16,10 +18,11 @@ from recording import ToolFailed
 from storms import STORMS
 from tools import output_of
 
-LARGE_OPERATIONS = 60_000  # of mixstorm, at scale 1
+LARGE_OPERATIONS = 200_000  # of mixstorm, at scale 1
 NEEDLES = 5
 RECORDERS = ("dse", "perf -z", "trace-cmd")
 LONGEST_SECONDS = 600
+SECOND_BEGINS = 0.5  # after the first event; the range is one second
 # What is looked for in a haystack of other events: a signal that the storms do not send.
 NEEDLE = "import os, signal; signal.signal(12, lambda *_: 0); os.kill(os.getpid(), 12)"
 
@@ -28,7 +31,7 @@ def record(bench, tool, folder, operations):
     """A capture of a mixed storm between needles; returns its path."""
     with bench.recording(tool) as recording:
         recording.wait_until_ready()
-        for i in range(NEEDLES):
+        for _ in range(NEEDLES):
             subprocess.run([sys.executable, "-c", NEEDLE], check=True)
             run_storms(bench.storm_program(STORMS["mixed"][0]), max(1, operations // NEEDLES))
         recording.stop()
@@ -63,12 +66,18 @@ def run_pipeline(script):
 
 
 def dse_questions(dse, capture, more_jobs):
-    """Question → its answer by dse; the full output of a dump is written to nowhere."""
+    """Question → tool → the command; the output of a dump is written to nowhere."""
+    first = json.loads(output_of(dse, "replay", "-q", "-o", "json", "-n", "1", "--fields", "evt.time",
+                                 capture))["evt"]["time"]
+    begin = datetime.datetime.fromisoformat(first[:26] + "+00:00") + datetime.timedelta(
+        seconds=SECOND_BEGINS)
+    end = begin + datetime.timedelta(seconds=1)
+    since, until = (moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for moment in (begin, end))
     questions = {
         "select": {"dse": f"{dse} replay -q -o json {capture} -s 'sig.num = 12'"},
         "json": {"dse": f"{dse} replay -q -o json {capture} >/dev/null"},
         "count": {"dse": f"{dse} stats -q -o csv --top 0 --by proc.name {capture}"},
-        "second": {"dse": f"{dse} replay -q -o json {capture} -S +2s -U +3s >/dev/null"},
+        "second": {"dse": f"{dse} replay -q -o json {capture} -S {since} -U {until} >/dev/null"},
     }
     if more_jobs:
         questions["json"]["dse --jobs 2"] = (
@@ -76,24 +85,24 @@ def dse_questions(dse, capture, more_jobs):
     return questions
 
 
-def first_times(captures):
-    """The second from 2 s after the first event, as each tool writes it."""
+def range_begins(captures):
+    """When the range of a second begins, by the clock of each tool."""
     times = {}
     if "perf -z" in captures:
         line = run_pipeline(f"perf script -F time -i {captures['perf -z']} 2>/dev/null | sed -n 1p "
                             "|| true")[2]
-        times["perf"] = float(line.strip().rstrip(":")) + 2
+        times["perf"] = float(line.strip().rstrip(":")) + SECOND_BEGINS
     if "trace-cmd" in captures:
         line = run_pipeline(f"trace-cmd report -i {captures['trace-cmd']} 2>/dev/null | "
                             "sed -n '/\\[0/{p;q}' || true")[2]
-        times["trace-cmd"] = float(re.search(r"\] +(\d+\.\d+):", line).group(1)) + 2
+        times["trace-cmd"] = float(re.search(r"\] +(\d+\.\d+):", line).group(1)) + SECOND_BEGINS
     return times
 
 
 def peer_questions(bench, captures, dump):
     """The same questions to the peers, as one would ask them. `dump`: dse's JSON as .zst."""
     questions = {"select": {}, "json": {}, "count": {}, "second": {}}
-    times = first_times(captures)
+    times = range_begins(captures)
     if "perf -z" in captures:
         perf, begin = captures["perf -z"], times["perf"]
         questions["select"]["perf script"] = f"perf script -i {perf} | grep 'signal_deliver: sig=12 '"

@@ -27,10 +27,10 @@ def number(value, digits=3):
 
 
 def about(machine):
-    tools = ", ".join(f"{name}: {version}" for name, version in machine["versions"].items())
+    tools = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return [f"{machine['date']}; {machine['cpu']}, {machine['cpus']} CPUs, "
             f"{machine['memory_gib']:.0f} GiB; {machine['system']}, kernel {machine['kernel']}; "
-            f"load when it began {machine['load']}; options `{machine['options']}`.", "",
+            f"load when it began {machine['load']}. Measured: {machine['measured']}.", "",
             f"{tools}.", ""]
 
 
@@ -167,5 +167,5 @@ the storm itself is in *time / no recorder*. The floor is the least that recordi
 
 ASKING_NOTE = """\
 Captures called *same* are of the same mixed storm, by each tool; *large* is one of dse, where starting a
-process no longer counts. *Events* are those that the question ranges over, fewer than
-the records read. CPU is that of all processes of the pipeline."""
+process counts for little. *Events* are those that the question ranges over, fewer than the records
+read; rates are of them for a second of CPU, that of all processes of the pipeline."""

@@ -41,11 +41,11 @@ def output_of(*command):
     return done.stdout.decode(errors="replace")
 
 
-def first_line(*command):
+def version_in(*command):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
-    lines = done.stdout.decode(errors="replace").strip().splitlines()
-    return lines[0].strip() if lines else "?"
+    found = re.search(r"\d+\.\d[\w.+~-]*", done.stdout.decode(errors="replace"))
+    return found.group() if found else "?"
 
 
 class Tool:
@@ -309,7 +309,7 @@ class Floor(Tool):
 
 
 def recorders(dse, floor, wanted=None):
-    """All that are installed, those asked for by name first chosen; name → tool."""
+    """Name → tool, of all that are installed, or those of them that are wanted."""
     tools = [Dse("dse", dse)]
     for storm, point in POINTS.items():
         tools.append(Dse(f"dse {point}", dse, ["--point", point], only_storm=storm))
@@ -328,12 +328,10 @@ def recorders(dse, floor, wanted=None):
 
 
 def versions(dse):
-    found = {"dse": first_line(dse, "--version")}
-    commands = {"perf": ["perf", "--version"], "trace-cmd": ["trace-cmd", "--version"],
-                "bpftrace": ["bpftrace", "--version"], "jq": ["jq", "--version"],
-                "zstd": ["zstd", "--version"], "python": ["python3", "--version"],
-                "libbpf-tools": ["dpkg-query", "-W", "-f", "${Version}", "libbpf-tools"]}
-    for name, command in commands.items():
-        if shutil.which(command[0]):
-            found[name] = first_line(*command)
-    return found
+    commands = {"dse": [dse, "--version"], "perf": ["perf", "--version"],
+                "trace-cmd": ["trace-cmd", "--version"], "bpftrace": ["bpftrace", "--version"],
+                "libbpf-tools": ["dpkg-query", "-W", "-f", "${Version}", "libbpf-tools"],
+                "jq": ["jq", "--version"], "zstd": ["zstd", "--version"],
+                "python": ["python3", "--version"]}
+    return {name: version_in(*command) for name, command in commands.items()
+            if shutil.which(command[0])}
