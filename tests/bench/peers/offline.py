@@ -113,7 +113,7 @@ def peer_questions(bench, captures, dump):
     if "trace-cmd" in captures:
         trace, begin = captures["trace-cmd"], times["trace-cmd"]
         report = f"trace-cmd report -i {trace}"
-        questions["select"]["trace-cmd report"] = f"{report} -F 'signal_deliver: sig == 12'"
+        questions["select"]["trace-cmd report"] = f"{report} | grep 'signal_deliver: *sig=12 '"
         questions["json"]["trace-cmd report"] = f"{report} >/dev/null"
         questions["count"]["trace-cmd report"] = (
             report + " | sed -E 's/^ *(.*)-[0-9]+ +\\[.*/\\1/' | sort | uniq -c")
@@ -146,9 +146,12 @@ def ask_all(bench, size, questions, events, rounds):
             for turn in range(rounds):
                 with bench.guarded("offline", tool, question=question):
                     wall, cpu, out = run_pipeline(script)
+                    lines = out.count("\n")
+                    if question == "select" and lines < NEEDLES:
+                        raise ToolFailed(f"{tool}: {lines} of {NEEDLES} signals found; were they lost?")
                     bench.add("offline", size=size, question=question, tool=tool, round=turn,
                               events=events[tool.split()[0]], wall_s=wall, cpu_s=cpu,
-                              lines=out.count("\n"))
+                              lines=lines)
 
 
 def shown(dse, capture):

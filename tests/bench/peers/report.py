@@ -1,7 +1,7 @@
 """The tables, in Markdown: verdicts, then ratios, then absolute numbers."""
 
 from bench import CONTROL
-from summary import ratio
+from summary import cpu_per_record, ratio
 from targets import verdicts
 
 QUESTIONS = {"select": "one predicate, few matches", "json": "full dump",
@@ -53,12 +53,11 @@ def storm_tables(results):
         ratios, absolute = [], []
         for tool in names:
             cpu, size = results.cpu_per_event(storm, tool), results.bytes_per_event(storm, tool)
-            per_record = median(lambda row: ratio(row["cpu_running_ns"] + row["cpu_stop_ns"],
-                                                  row["records"]), tool)
+            per_record = median(cpu_per_record, tool)
             slowdown = median(lambda row: row["wall_s"] / row["control_wall_s"], tool)
-            perf_cpu = results.cpu_per_event(storm, "perf -z")
             ratios.append([tool, number(ratio(cpu, results.cpu_per_event(storm, "floor zstd1"))),
-                           number(ratio(cpu, perf_cpu)),
+                           number(ratio(cpu, results.cpu_per_event(storm, "perf -z"))),
+                           number(ratio(per_record, median(cpu_per_record, "perf -z"))),
                            number(ratio(size, results.bytes_per_event(storm, "floor zstd1"))),
                            number(ratio(size, results.bytes_per_event(storm, "perf -z"))),
                            f"{slowdown:.2f}"])
@@ -74,8 +73,8 @@ def storm_tables(results):
                            for row in rows_of(tool))),
                 number(median(lambda row: row["peak_kib"] / 1024, tool)),
                 str(len(rows_of(tool)))])
-        lines += table(["tool", "CPU / floor zstd1", "CPU / perf -z", "bytes / floor zstd1",
-                        "bytes / perf -z", "time / no recorder"], ratios)
+        lines += table(["tool", "CPU / floor zstd1", "CPU / perf -z", "CPU per record / perf -z",
+                        "bytes / floor zstd1", "bytes / perf -z", "time / no recorder"], ratios)
         lines += table(["tool", "start, ms CPU", "running, ns/event", "stop, ns/event",
                         "running + stop, ns/event", "the same, ns/record", "bytes/event",
                         "bytes/record", "records/event", "lost, all rounds", "missing untold", "peak, MiB", "rounds"],
@@ -147,6 +146,8 @@ def render(machine, results):
     lines += about(machine)
     lines += ["## Targets", ""] + table(["target", "bound", "found", "verdict"],
                                         [list(line) for line in verdicts(results)])
+    if results.of("storms"):
+        lines += ["![CPU and bytes per event of each recorder](peers.svg)", ""]
     lines += failures(results)
     measured = storm_tables(results) + rate_table(results) + timing_tables(results)
     lines += (["## Recording", "", RECORDING_NOTE, ""] + measured) if measured else []

@@ -83,3 +83,7 @@ class Results:
 
 def cpu_per_event(row):
     return (row["cpu_running_ns"] + row["cpu_stop_ns"]) / row["events"]
+
+
+def cpu_per_record(row):
+    return ratio(row["cpu_running_ns"] + row["cpu_stop_ns"], row["records"])
