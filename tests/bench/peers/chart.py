@@ -2,7 +2,7 @@
 
 from html import escape
 
-from report import number
+from summary import number
 
 WIDTH, MARGIN, LABEL, BAR_HEIGHT, STEP = 860, 16, 170, 12, 18
 COLUMN = (WIDTH - MARGIN) // 2

@@ -1,7 +1,7 @@
 """The tables, in Markdown: verdicts, then ratios, then absolute numbers."""
 
 from bench import CONTROL
-from summary import cpu_per_record, ratio
+from summary import cpu_per_record, number, ratio
 from targets import verdicts
 
 QUESTIONS = {"select": "one predicate, few matches", "json": "full dump",
@@ -13,17 +13,6 @@ def table(head, rows):
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     return [line(head), "|" + "---|" * len(head), *map(line, rows), ""]
-
-
-def number(value, digits=3):
-    """With at least that many significant digits, and none behind the point beyond."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}"
 
 
 def about(machine):

@@ -17,6 +17,17 @@ def ratio(a, b):
     return a / b if a is not None and b else None
 
 
+def number(value, digits=3):
+    """With at least that many significant digits, and none behind the point beyond."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
 def median_interval(values, confidence=0.95):
     """The bootstrap's interval of the median. Seeded: a table made again is the same table."""
     chance = random.Random(1)

@@ -1,6 +1,6 @@
 """What dse is to reach, as ratios within one run. A target that is missed is told as missed."""
 
-from summary import median_interval, ratio, sign_test
+from summary import median_interval, number, ratio, sign_test
 
 LEAST_PAIRS = 10
 COMPRESSED_PEERS = ("perf -z", "trace-cmd")
@@ -16,11 +16,11 @@ class Verdicts:
         self.lines.append((target, bound, found or "–", verdict))
 
     def at_most(self, target, value, bound, unit=""):
-        self._add(target, value is not None and f"{value:.3g}{unit}",
+        self._add(target, value is not None and f"{number(value)}{unit}",
                   None if value is None else value <= bound, f"≤ {bound:g}{unit}")
 
     def at_least(self, target, value, bound, unit=""):
-        self._add(target, value is not None and f"{value:.3g}{unit}",
+        self._add(target, value is not None and f"{number(value)}{unit}",
                   None if value is None else value >= bound, f"≥ {bound:g}{unit}")
 
     # ---- storms ----
