@@ -43,8 +43,9 @@ def names(allowed):
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(
-        prog="peers.sh", description="dse beside perf, trace-cmd, bpftrace, libbpf-tools and the floor, "
-        "in one run on this host. Prints tables in Markdown. Needs root.")
+        prog="peers.sh", usage="peers.sh [OPTION…]",
+        description="dse beside perf, trace-cmd, bpftrace, libbpf-tools and the floor, in one run on "
+        "this host. Prints tables in Markdown. Needs root.")
     add = parser.add_argument
     add("--only", type=names(list(PARTS)), default=list(PARTS), metavar="PART,…",
         help=f"of {', '.join(PARTS)} [all]")
@@ -122,9 +123,14 @@ def main(arguments):
                 rows = [json.loads(line) for line in file]
         else:
             rows, dse_failures = measure(options)
-    except (ToolFailed, OSError) as failure:
+    except ToolFailed as failure:
         print(f"peers: {failure}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"peers: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     results = Results(rows[1:])
     text = report.render(rows[0], results)
     print(text, end="")

@@ -119,6 +119,7 @@ class Recording:
     def __exit__(self, *_):
         self.cgroup.remove()
         self.process.wait()
+        self.tool.clean_up()
 
     def text(self):
         """What the tool said, on stdout and stderr."""

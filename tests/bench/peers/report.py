@@ -66,8 +66,8 @@ def storm_tables(results):
                         "bytes / floor zstd1", "bytes / perf -z", "time / no recorder"], ratios)
         lines += table(["tool", "start, ms CPU", "running, ns/event", "stop, ns/event",
                         "running + stop, ns/event", "the same, ns/record", "bytes/event",
-                        "bytes/record", "records/event", "lost, all rounds", "missing untold", "peak, MiB", "rounds"],
-                       absolute)
+                        "bytes/record", "records/event", "lost, all rounds", "missing untold",
+                        "peak, MiB", "rounds"], absolute)
     return lines
 
 

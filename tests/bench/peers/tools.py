@@ -67,6 +67,9 @@ class Tool:
     def before_stop(self, recording):
         pass
 
+    def clean_up(self):
+        """Called however the recording ended."""
+
     def counts(self, recording):
         with open(recording.out, "rb") as file:
             lines = max(0, sum(1 for _ in file) - 1)
@@ -180,6 +183,11 @@ def refused(path):
         return False
 
 
+def write_tracefs(name, value):
+    with open(f"{TRACEFS}/{name}", "w", encoding="utf-8") as file:
+        file.write(value)
+
+
 class TraceCmd(Tool):
     def command(self, out):
         command = ["trace-cmd", "record", "-b", str(16 << 10), "-o", out]
@@ -201,6 +209,13 @@ class TraceCmd(Tool):
             with open(path, encoding="utf-8") as stats:
                 text += stats.read()
         return lambda name: sum(map(int, re.findall(rf"^{name}: (\d+)", text, re.MULTILINE)))
+
+    def clean_up(self):
+        # What a trace-cmd that was killed leaves on would slow down all storms to come, and one that
+        # ended leaves ftrace off.
+        for name in [f"events/{name.replace(':', '/')}/enable" for name in TRACEPOINTS]:
+            write_tracefs(name, "0")
+        write_tracefs("tracing_on", "1")
 
     def before_stop(self, recording):
         stats = self._buffer_stats()
