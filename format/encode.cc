@@ -3,58 +3,16 @@
 #include <capnp/any.h>
 #include <capnp/dynamic.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "capture.capnp.h"
+#include "format/gather.h"
 #include "format/ints.h"
 #include "format/message.h"
 
 namespace dse::format {
 namespace {
-
-std::uint64_t load(const std::byte* at, Abi abi) {
-  switch (abi) {
-    case Abi::u8: return static_cast<std::uint8_t>(*at);
-    case Abi::u16: {
-      std::uint16_t value;
-      std::memcpy(&value, at, sizeof(value));
-      return value;
-    }
-    case Abi::u32: {
-      std::uint32_t value;
-      std::memcpy(&value, at, sizeof(value));
-      return value;
-    }
-    case Abi::s32: {
-      std::int32_t value;
-      std::memcpy(&value, at, sizeof(value));
-      return static_cast<std::uint64_t>(std::int64_t{value});
-    }
-    default: {
-      std::uint64_t value;
-      std::memcpy(&value, at, sizeof(value));
-      return value;
-    }
-  }
-}
-
-// One loop per width, so that the compiler can unroll it.
-template <Abi abi>
-void gather_as(const std::byte* rows, std::size_t stride, std::uint32_t count, std::uint64_t* out) {
-  for (std::uint32_t i = 0; i < count; ++i) out[i] = load(rows + i * stride, abi);
-}
-
-void gather(Abi abi, const std::byte* rows, std::size_t stride, std::uint32_t count,
-            std::vector<std::uint64_t>& out) {
-  out.resize(count);
-  switch (abi) {
-    case Abi::u8: gather_as<Abi::u8>(rows, stride, count, out.data()); break;
-    case Abi::u16: gather_as<Abi::u16>(rows, stride, count, out.data()); break;
-    case Abi::u32: gather_as<Abi::u32>(rows, stride, count, out.data()); break;
-    case Abi::s32: gather_as<Abi::s32>(rows, stride, count, out.data()); break;
-    default: gather_as<Abi::u64>(rows, stride, count, out.data()); break;
-  }
-}
 
 template <typename Builder>
 void set_streams(Builder list, std::span<const StreamPosition> streams) {
@@ -63,6 +21,12 @@ void set_streams(Builder list, std::span<const StreamPosition> streams) {
     list[i].setCpu(streams[i].cpu);
     list[i].setSeq(streams[i].seq);
   }
+}
+
+std::uint64_t first_value(const std::byte* rows, const GatheredColumn& column) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, rows + column.offset, column.size);
+  return value;
 }
 
 std::byte* bytes_of(capnp::AnyList::Reader list) {
@@ -105,18 +69,23 @@ class BatchEncoder::Impl {
   void fill_kind(schema::Block::Builder block, const Rows::Table& table, std::uint64_t start_time);
   void fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks);
   void fill_marks(schema::Block::Builder block, const FilterMarks& marks);
+  void plan_columns(const TableLayout& layout, std::uint32_t offset);
   void fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                    const std::byte* rows, std::size_t stride, std::uint32_t count,
-                    const Rows::Table* table);
+                    const std::byte* body, std::size_t stride, std::uint32_t count,
+                    const Rows::Table* table, std::size_t planned);
+  void add(schema::Ints::Builder to, const PackedInts& packed);
   void add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start);
   void add_strings(schema::Strings::Builder to, std::span<const std::uint32_t> index,
                    const Dictionary& dictionary);
 
   std::vector<std::uint64_t> values_;  // the column at hand
-  std::vector<std::byte> arena_;
+  PackArena arena_;
+  Gatherer gatherer_;
+  std::vector<GatheredColumn> columns_;  // of the table at hand
   std::vector<Dictionary> fixed_;  // dictionaries of `fixed` columns, kept for their memory
   std::size_t fixed_used_ = 0;
   std::vector<std::uint32_t> index_;
+  std::vector<std::uint8_t> slots_;
   std::vector<PendingInts> pending_;
   std::vector<PendingData> pending_data_;
 };
@@ -124,28 +93,39 @@ class BatchEncoder::Impl {
 BatchEncoder::BatchEncoder() : impl_(std::make_unique<Impl>()) {}
 BatchEncoder::~BatchEncoder() = default;
 
-void BatchEncoder::Impl::add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start) {
-  PackedInts packed = pack_ints(values_, delta, start, arena_);
+void BatchEncoder::Impl::add(schema::Ints::Builder to, const PackedInts& packed) {
   to.setBase(packed.base);
   to.setStart(packed.start);
   to.setDelta(packed.delta);
   pending_.push_back({to, packed});
 }
 
+void BatchEncoder::Impl::add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start) {
+  add(to, pack_ints(values_, delta, start, arena_));
+}
+
 void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
                                      std::span<const std::uint32_t> index,
                                      const Dictionary& dictionary) {
-  values_.assign(index.begin(), index.end());
-  add_ints(to.initIndex(), false, 0);
+  add(to.initIndex(), pack_ints(index, arena_));
   to.setCount(static_cast<std::uint32_t>(dictionary.size()));
   values_.assign(dictionary.ends().begin(), dictionary.ends().end());
   add_ints(to.initEnds(), true, 0);
   pending_data_.push_back({to, dictionary.bytes().data(), dictionary.bytes().size()});
 }
 
+// The columns of a layout whose body begins at `offset` of each row.
+void BatchEncoder::Impl::plan_columns(const TableLayout& layout, std::uint32_t offset) {
+  for (const ColumnLayout& column : layout.columns)
+    if (column.abi != Abi::bytes)
+      columns_.push_back({column.abi, offset + column.offset, column.size, column.delta, 0, {}, false});
+}
+
+// What was planned from `planned` on, and gathered, and the columns of bytes.
 void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                                      const std::byte* rows, std::size_t stride,
-                                      std::uint32_t count, const Rows::Table* table) {
+                                      const std::byte* body, std::size_t stride,
+                                      std::uint32_t count, const Rows::Table* table,
+                                      std::size_t planned) {
   auto fields = to.getSchema().getFields();
   std::size_t byte_column = 0;
   for (const ColumnLayout& column : layout.columns) {
@@ -154,43 +134,56 @@ void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const Ta
       add_strings(to.init(field).as<schema::Strings>(), table->indices[byte_column],
                   table->dictionaries[byte_column]);
       ++byte_column;
-    } else if (column.abi == Abi::fixed) {
-      if (fixed_used_ == fixed_.size()) fixed_.emplace_back();
-      Dictionary& dictionary = fixed_[fixed_used_++];
-      index_.resize(count);
-      for (std::uint32_t i = 0; i < count; ++i)
-        index_[i] = dictionary.intern(
-            {reinterpret_cast<const char*>(rows + i * stride + column.offset), column.size});
-      add_strings(to.init(field).as<schema::Strings>(), index_, dictionary);
-    } else {
-      gather(column.abi, rows + column.offset, stride, count, values_);
-      add_ints(to.init(field).as<schema::Ints>(), column.delta, values_.empty() ? 0 : values_[0]);
+      continue;
     }
+    const GatheredColumn& gathered = columns_[planned++];
+    if (column.abi != Abi::fixed) {
+      add(to.init(field).as<schema::Ints>(), gathered.packed);
+      continue;
+    }
+    if (fixed_used_ == fixed_.size()) fixed_.emplace_back();
+    Dictionary& dictionary = fixed_[fixed_used_++];
+    index_.assign(count, 0);
+    for (std::uint32_t i = 0; i < (gathered.differs ? count : std::min(count, 1u)); ++i)
+      index_[i] = dictionary.intern(
+          {reinterpret_cast<const char*>(body + i * stride + column.offset), column.size});
+    add_strings(to.init(field).as<schema::Strings>(), index_, dictionary);
   }
 }
 
 void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Table& table,
                                    std::uint64_t start_time) {
   const TableLayout& layout = *table.layout;
+  const std::byte* rows = table.rows.data();
+  columns_.clear();
+  columns_.push_back({Abi::u64, offsetof(RowHead, time), sizeof(RowHead::time), true, start_time, {}, false});
+  columns_.push_back({Abi::u16, offsetof(RowHead, cpu), sizeof(RowHead::cpu), false, 0, {}, false});
+  columns_.push_back({Abi::u32, offsetof(RowHead, task), sizeof(RowHead::task), false, 0, {}, false});
+  plan_columns(layout, sizeof(RowHead));
+  // Differences within a column count from its first value.
+  for (std::size_t i = 3; i < columns_.size(); ++i)
+    if (columns_[i].delta) columns_[i].start = first_value(rows, columns_[i]);
+  gatherer_.gather(rows, table.stride, table.count, columns_, arena_);
+
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
                 .as<capnp::DynamicStruct>();
   auto common = to.init("common").as<schema::Common>();
   common.setCount(table.count);
-  const std::byte* rows = table.rows.data();
-  gather(Abi::u64, rows + offsetof(RowHead, time), table.stride, table.count, values_);
-  add_ints(common.initTime(), true, start_time);
-  gather(Abi::u16, rows + offsetof(RowHead, cpu), table.stride, table.count, values_);
-  add_ints(common.initCpu(), false, 0);
-  gather(Abi::u32, rows + offsetof(RowHead, task), table.stride, table.count, values_);
-  add_ints(common.initTask(), false, 0);
-  fill_columns(to, layout, rows + sizeof(RowHead), table.stride, table.count, &table);
+  add(common.initTime(), columns_[0].packed);
+  add(common.initCpu(), columns_[1].packed);
+  add(common.initTask(), columns_[2].packed);
+  fill_columns(to, layout, rows + sizeof(RowHead), table.stride, table.count, &table, 3);
 }
 
 void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks) {
   task.setCount(static_cast<std::uint32_t>(tasks.size()));
-  fill_columns(task, task_layout(), reinterpret_cast<const std::byte*>(tasks.data()),
-               sizeof(dse_task), static_cast<std::uint32_t>(tasks.size()), nullptr);
+  const auto* rows = reinterpret_cast<const std::byte*>(tasks.data());
+  columns_.clear();
+  plan_columns(task_layout(), 0);
+  const auto count = static_cast<std::uint32_t>(tasks.size());
+  gatherer_.gather(rows, sizeof(dse_task), count, columns_, arena_);
+  fill_columns(task, task_layout(), rows, sizeof(dse_task), count, nullptr, 0);
 }
 
 void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMarks& marks) {
@@ -229,9 +222,9 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   auto kind_list = block.initKinds(static_cast<unsigned>(kinds.size()));
   for (unsigned i = 0; i < kinds.size(); ++i) kind_list.set(i, kinds[i]);
 
-  values_.resize(rows.count());
-  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = slot_of_table[rows.order()[i]];
-  add_ints(block.initOrder(), false, 0);
+  slots_.resize(rows.count());
+  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i] = slot_of_table[rows.order()[i]];
+  add(block.initOrder(), pack_ints(slots_, arena_));
 
   set_streams(block.initStreams(static_cast<unsigned>(rows.streams().size())), rows.streams());
   auto gaps = block.initGaps(static_cast<unsigned>(rows.gaps().size()));

@@ -6,11 +6,11 @@
 namespace dse::format {
 namespace {
 
-template <typename T>
-void narrow(std::span<const std::uint64_t> values, std::uint64_t base, std::byte* out) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    T value = static_cast<T>(values[i] - base);
-    std::memcpy(out + i * sizeof(T), &value, sizeof(T));
+template <typename To, typename From>
+void narrow(const From* values, std::size_t rows, From base, std::byte* out) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    To value = static_cast<To>(values[i] - base);
+    std::memcpy(out + i * sizeof(To), &value, sizeof(To));
   }
 }
 
@@ -31,53 +31,74 @@ unsigned width_for(std::uint64_t span) {
   return 8;
 }
 
-PackedInts pack_plain(std::span<const std::uint64_t> values, std::vector<std::byte>& arena) {
-  PackedInts packed;
-  packed.rows = static_cast<std::uint32_t>(values.size());
-  packed.offset = arena.size();
-  if (values.empty()) return packed;
-
-  // The smallest span is either the unsigned or the signed one: -1 and 1 are two apart.
-  std::uint64_t low = values[0], high = values[0];
-  auto signed_low = static_cast<std::int64_t>(values[0]), signed_high = signed_low;
-  for (std::uint64_t value : values) {
+template <typename T>
+PackedInts pack_unsigned(std::span<const T> values, PackArena& arena) {
+  if (values.empty()) return pack_range<T>(nullptr, 0, 0, 0, arena);
+  T low = values[0], high = values[0];
+  for (T value : values) {
     low = std::min(low, value);
     high = std::max(high, value);
-    signed_low = std::min(signed_low, static_cast<std::int64_t>(value));
-    signed_high = std::max(signed_high, static_cast<std::int64_t>(value));
   }
-  std::uint64_t signed_span = static_cast<std::uint64_t>(signed_high) -
-                              static_cast<std::uint64_t>(signed_low);
-  bool use_signed = signed_span < high - low;
-  packed.base = use_signed ? static_cast<std::uint64_t>(signed_low) : low;
-  packed.width = width_for(use_signed ? signed_span : high - low);
-
-  arena.resize(arena.size() + packed.size_bytes());
-  std::byte* out = arena.data() + packed.offset;
-  switch (packed.width) {
-    case 1: narrow<std::uint8_t>(values, packed.base, out); break;
-    case 2: narrow<std::uint16_t>(values, packed.base, out); break;
-    case 4: narrow<std::uint32_t>(values, packed.base, out); break;
-    case 8: narrow<std::uint64_t>(values, packed.base, out); break;
-    default: break;
-  }
-  return packed;
+  return pack_range(values.data(), values.size(), low, high - low, arena);
 }
 
 }  // namespace
 
-PackedInts pack_ints(std::span<const std::uint64_t> values, bool delta, std::uint64_t start,
-                     std::vector<std::byte>& arena) {
-  if (!delta) return pack_plain(values, arena);
-  std::vector<std::uint64_t> differences(values.size());
-  std::uint64_t previous = start;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    differences[i] = values[i] - previous;
-    previous = values[i];
+template <typename T>
+PackedInts pack_range(const T* values, std::size_t rows, std::uint64_t low, std::uint64_t span,
+                      PackArena& arena) {
+  PackedInts packed;
+  packed.rows = static_cast<std::uint32_t>(rows);
+  packed.offset = arena.size();
+  packed.base = low;
+  packed.width = width_for(span);
+  arena.resize(arena.size() + packed.size_bytes());
+  std::byte* out = arena.data() + packed.offset;
+  const T base = static_cast<T>(low);
+  switch (packed.width) {
+    case 1: narrow<std::uint8_t>(values, rows, base, out); break;
+    case 2: narrow<std::uint16_t>(values, rows, base, out); break;
+    case 4: narrow<std::uint32_t>(values, rows, base, out); break;
+    case 8: narrow<std::uint64_t>(values, rows, base, out); break;
+    default: break;
   }
-  PackedInts packed = pack_plain(differences, arena);
-  packed.delta = true;
-  packed.start = start;
+  return packed;
+}
+template PackedInts pack_range(const std::uint8_t*, std::size_t, std::uint64_t, std::uint64_t,
+                               PackArena&);
+template PackedInts pack_range(const std::uint16_t*, std::size_t, std::uint64_t, std::uint64_t,
+                               PackArena&);
+template PackedInts pack_range(const std::uint32_t*, std::size_t, std::uint64_t, std::uint64_t,
+                               PackArena&);
+template PackedInts pack_range(const std::uint64_t*, std::size_t, std::uint64_t, std::uint64_t,
+                               PackArena&);
+
+PackedInts pack_ints(std::span<const std::uint32_t> values, PackArena& arena) {
+  return pack_unsigned(values, arena);
+}
+
+PackedInts pack_ints(std::span<const std::uint8_t> values, PackArena& arena) {
+  return pack_unsigned(values, arena);
+}
+
+PackedInts pack_ints(std::span<const std::uint64_t> values, bool delta, std::uint64_t start,
+                     PackArena& arena) {
+  RawVector<std::uint64_t> differences(delta ? values.size() : 0);
+  if (delta) {
+    std::uint64_t previous = start;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      differences[i] = values[i] - previous;
+      previous = values[i];
+    }
+    values = differences;
+  }
+  Extent extent;
+  for (std::uint64_t value : values) extent.add(value);
+  PackedInts packed = values.empty() ? pack_range<std::uint64_t>(nullptr, 0, 0, 0, arena)
+                                     : pack_range(values.data(), values.size(), extent.low(),
+                                                  extent.span(), arena);
+  packed.delta = delta;
+  packed.start = delta ? start : 0;
   return packed;
 }
 

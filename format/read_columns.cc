@@ -2,7 +2,7 @@
 
 #include <capnp/any.h>
 
-#include <cstring>
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -67,8 +67,15 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
   DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
   std::vector<std::uint8_t> out(rows);
   const PackedInts& header = packed.header;
-  if (header.width == 1 && header.base == 0 && !header.delta) {
-    std::memcpy(out.data(), packed.bytes, rows);
+  if (header.width == 1 && header.base <= 0xff && !header.delta) {
+    const auto base = static_cast<std::uint8_t>(header.base);
+    unsigned most = 0;
+    for (std::uint32_t i = 0; i < rows; ++i) {
+      const auto packed_value = static_cast<std::uint8_t>(packed.bytes[i]);
+      most = std::max<unsigned>(most, packed_value);
+      out[i] = static_cast<std::uint8_t>(base + packed_value);
+    }
+    if (base + most > 0xff) return damaged("a number that does not fit into a byte");
     return out;
   }
   IntColumn wide(rows);

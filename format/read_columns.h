@@ -2,35 +2,18 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "capture.capnp.h"
 #include "format/batch.h"
 #include "format/message.h"
 #include "format/result.h"
+#include "format/uninitialized.h"
 
 namespace dse::format {
 
-// Leaves new elements as they are: columns are written right after they were made.
-template <typename T>
-struct Uninitialized : std::allocator<T> {
-  template <typename U>
-  struct rebind {
-    using other = Uninitialized<U>;
-  };
-  template <typename U>
-  void construct(U* at) {
-    ::new (static_cast<void*>(at)) U;
-  }
-  template <typename U, typename... Args>
-  void construct(U* at, Args&&... args) {
-    ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
-  }
-};
-using IntColumn = std::vector<std::uint64_t, Uninitialized<std::uint64_t>>;
+using IntColumn = RawVector<std::uint64_t>;
 
 // A column of `rows` integers, which the caller has bounded: under `same` the message does not.
 Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);

@@ -16,7 +16,7 @@ std::uint64_t negative(std::int64_t value) { return static_cast<std::uint64_t>(v
 
 // Packs behind something else, as in a real arena, and gives the width.
 unsigned expect_round_trip(const Values& values, bool delta = false, std::uint64_t start = 0) {
-  std::vector<std::byte> arena(3, std::byte{0x55});
+  PackArena arena(3, std::byte{0x55});
   PackedInts packed = pack_ints(values, delta, start, arena);
   EXPECT_EQ(packed.rows, values.size());
   EXPECT_EQ(packed.offset, 3u);
@@ -76,7 +76,7 @@ TEST(ints, arbitrary_values) {
 }
 
 TEST(ints, columns_share_an_arena) {
-  std::vector<std::byte> arena;
+  PackArena arena;
   Values a{1, 2, 300}, b{5, 5}, c{7, 9};
   PackedInts pa = pack_ints(a, false, 0, arena), pb = pack_ints(b, false, 0, arena),
              pc = pack_ints(c, true, 7, arena);
