@@ -158,7 +158,7 @@ Status StateLog::condense() {
   if (entries_.empty()) return {};
   StateTrace trace;
   State state;
-  state.set_needs({true, true, true, true});
+  state.set_needs({.processes = true, .ancestors = true, .images = true, .cgroups = true, .containers = true});
   state.set_trace(&trace);
   state.reset(info_);
   DSE_TRY(replay(state, trace));

@@ -13,7 +13,8 @@
 
 namespace dse::replay {
 
-// The same for plain columns of numbers so small that each is its own place among the texts.
+// For name_numbers(): plain columns of numbers so small that each is its own place among the texts. The
+// numbers are those of the batch, own_numbers() or a column of a table, and stay the index of the result.
 template <typename Name>
 std::optional<EventColumn> name_small_numbers(const EventBatch& events, const EventColumn& numbers,
                                               Name& name) {

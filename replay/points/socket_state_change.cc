@@ -249,7 +249,7 @@ class SocketStateChange final : public ObservationPoint {
                           EventColumn& out) {
     DSE_TRY_ASSIGN(format::StringColumn bytes, sockets.strings(column));
     DSE_TRY_ASSIGN(auto family, sockets.ints("family"));
-    std::vector<std::uint64_t> keys(family.size());
+    auto& keys = events.own_numbers(family.size());
     for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = bytes.index[i] << 16 | family[i];
     EventColumn numbers;
     numbers.numbers = keys;
