@@ -15,6 +15,8 @@ std::uint64_t next_batch() {
 
 std::uint64_t hash_task(const dse_task& task) { return XXH3_64bits(&task, sizeof(task)); }
 
+bool same(const dse_task& a, const dse_task& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
+
 std::uint32_t load_u32(const std::byte* at) {
   std::uint32_t value;
   std::memcpy(&value, at, sizeof(value));
@@ -47,8 +49,13 @@ std::vector<StreamPosition> StreamTable::positions() const {
 }
 
 std::uint32_t TaskTable::intern(const dse_task& task) {
-  // Records come in runs of one task.
-  if (last_ < tasks_.size() && std::memcmp(&tasks_[last_], &task, sizeof(task)) == 0) return last_;
+  // Records come in runs of one task, or of two that have to do with each other.
+  if (last_ < tasks_.size() && same(tasks_[last_], task)) return last_;
+  if (before_ < tasks_.size() && same(tasks_[before_], task)) {
+    std::swap(last_, before_);
+    return last_;
+  }
+  before_ = last_;
   if (2 * (tasks_.size() + 1) > slots_.size()) grow();
   std::size_t mask = slots_.size() - 1;
   for (std::size_t i = hash_task(task) & mask;; i = (i + 1) & mask) {
@@ -58,7 +65,7 @@ std::uint32_t TaskTable::intern(const dse_task& task) {
       slot = static_cast<std::uint32_t>(tasks_.size() - 1);
       return last_ = slot;
     }
-    if (std::memcmp(&tasks_[slot], &task, sizeof(task)) == 0) return last_ = slot;
+    if (same(tasks_[slot], task)) return last_ = slot;
   }
 }
 
@@ -75,7 +82,7 @@ void TaskTable::grow() {
 void TaskTable::clear() {
   tasks_.clear();
   std::fill(slots_.begin(), slots_.end(), kEmpty);
-  last_ = 0;
+  last_ = before_ = 0;
 }
 
 Rows::Rows() : batch_(next_batch()) {

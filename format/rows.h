@@ -15,6 +15,7 @@
 #include "bpf/abi.h"
 #include "format/dictionary.h"
 #include "format/layout.h"
+#include "format/uninitialized.h"
 
 namespace dse::format {
 
@@ -99,7 +100,7 @@ class TaskTable {
   void grow();
   std::vector<std::uint32_t> slots_;
   std::vector<dse_task> tasks_;
-  std::uint32_t last_ = 0;
+  std::uint32_t last_ = 0, before_ = 0;  // the last two that were different
 };
 
 class Rows {
@@ -109,7 +110,7 @@ class Rows {
     const TableLayout* layout = nullptr;
     std::uint32_t stride = 0;  // sizeof(RowHead) + fixed_size, rounded up to 8
     std::uint32_t count = 0;
-    std::vector<std::byte> rows;
+    RawVector<std::byte> rows;
     // For each `bytes` column, in order: the dictionary and each row's number in it.
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;
