@@ -2,12 +2,15 @@
 
 #include <sys/mman.h>
 
+#include "format/batch_impl.h"
 #include "format/byte_source.h"
 #include "format/capture_reader.h"
 #include "format/capture_writer.h"
 #include "format/encode.h"
 #include "format/file.h"
 #include "format/message.h"
+#include "replay/batch_renderer.h"
+#include "replay/points/points.h"
 
 namespace dse::bench {
 namespace {
@@ -33,12 +36,12 @@ void append_all(const Records& records, format::Rows& rows) {
   for (std::size_t i = 0; i < records.size(); ++i) rows.append(records[i], streams);
 }
 
-format::Batch EncodedBlock::open() const {
+format::Batch EncodedBlock::open(format::ReadCounters* counters) const {
   auto read = [this](std::uint64_t offset,
                      std::uint32_t size) -> Result<std::span<const std::byte>> {
     return std::span(body).subspan(offset, size);
   };
-  return must(format::open_batch(header, read, nullptr));
+  return must(format::open_batch(header, read, counters));
 }
 
 EncodedBlock encode_block(const Records& records, int level) {
@@ -58,6 +61,12 @@ EncodedBlock encode_block(const Records& records, int level) {
   auto body = bytes.subspan(block.header.header_bytes());
   block.body.assign(body.begin(), body.end());
   return block;
+}
+
+format::Batch block_batch(const Records& records) {
+  format::Rows rows;
+  append_all(records, rows);
+  return must(format::read_batch(format::BatchEncoder().block(rows)));
 }
 
 format::SegmentInfo segment_info() {
@@ -106,6 +115,66 @@ std::string capture_bytes(const Records& records, std::size_t per_block, int lev
 
 std::unique_ptr<format::Source> open_capture(const std::string& bytes) {
   return std::make_unique<format::CaptureReader>(format::memory_byte_source(bytes, true), "bench");
+}
+
+std::unique_ptr<replay::Session> open_session(const std::string& bytes) {
+  auto session = std::make_unique<replay::Session>(open_capture(bytes));
+  for (const std::string& name : replay::default_point_names())
+    session->add(replay::make_point(name));
+  return session;
+}
+
+replay::EventPage first_page(replay::Session& session) {
+  must(session.next_page());  // of the snapshot
+  return std::move(*must(session.next_page()));
+}
+
+InitialState::InitialState()
+    : snapshot_([] {
+        format::Rows rows;
+        append_all(snapshot_records(), rows);
+        return must(format::read_batch(format::BatchEncoder().snapshot(rows, {1, 2, {}, {}})));
+      }()) {}
+
+std::unique_ptr<replay::State> InitialState::make(const replay::StateNeeds& needs) const {
+  auto state = std::make_unique<replay::State>();
+  state->set_needs(needs);
+  state->reset(segment_info());
+  must(state->advance(snapshot_));
+  return state;
+}
+
+PageRenderer::PageRenderer(const replay::Session& session, Form form) {
+  for (const auto& point : session.points()) {
+    auto& renderer = renderers_[point.get()];
+    if (form == Form::json)
+      renderer = std::make_unique<replay::JsonRenderer>(*point);
+    else
+      renderer = std::make_unique<replay::TextRenderer>(*point, false);
+  }
+}
+
+std::size_t PageRenderer::in_batches(const replay::EventPage& page, replay::TextBuffer& out) const {
+  std::size_t events = 0;
+  for (const auto& source : page.sources()) {
+    const replay::Renderer& renderer = *renderers_.at(&source.events->point());
+    auto columns = renderer.columns(*source.events);
+    replay::BatchRenderer batch;
+    batch.begin(renderer, *source.events, columns, source.chosen);
+    for (std::size_t i = 0; i < source.chosen.size(); ++i) batch.append(i, out);
+    events += source.chosen.size();
+  }
+  return events;
+}
+
+std::size_t PageRenderer::one_by_one(const replay::EventPage& page, std::string& out) const {
+  std::size_t events = 0;
+  for (const auto& source : page.sources()) {
+    const replay::Renderer& renderer = *renderers_.at(&source.events->point());
+    for (std::uint32_t event : source.chosen) renderer.append(*source.events, event, out);
+    events += source.chosen.size();
+  }
+  return events;
 }
 
 }  // namespace dse::bench

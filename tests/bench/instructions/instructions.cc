@@ -12,12 +12,9 @@
 #include <string>
 #include <string_view>
 
-#include "format/batch_impl.h"
 #include "format/encode.h"
 #include "format/message.h"
-#include "replay/batch_renderer.h"
 #include "replay/points/points.h"
-#include "replay/render.h"
 #include "replay/session.h"
 #include "replay/tally.h"
 #include "tests/bench/captures.h"
@@ -108,13 +105,6 @@ std::size_t scan(format::Kind kind, std::string_view column) {
   return kBlock / 2;  // rows of that kind
 }
 
-std::unique_ptr<replay::Session> open_session(const std::string& bytes) {
-  auto session = std::make_unique<replay::Session>(open_capture(bytes));
-  for (const std::string& name : replay::default_point_names())
-    session->add(replay::make_point(name));
-  return session;
-}
-
 // From the bytes of a capture to the few events that pass.
 std::size_t predicate(const std::string& filter, const std::vector<std::string>& fields) {
   std::string bytes = capture_bytes(signal_storm(kStorm), kBlock);
@@ -156,78 +146,39 @@ std::size_t stats(const Records& records) {
 }
 
 std::size_t advance_state(const Records& records) {
-  format::BatchEncoder encoder;
-  format::Rows rows, snapshot;
-  append_all(records, rows);
-  append_all(snapshot_records(), snapshot);
-  format::Batch beginning = must(format::read_batch(encoder.snapshot(snapshot, {1, 2, {}, {}})));
-  format::Batch batch = must(format::read_batch(encoder.block(rows)));
-  auto prepare = [&] {
-    auto state = std::make_unique<replay::State>();
-    state->set_needs({true, true, true, true, true});
-    state->reset(segment_info());
-    must(state->advance(beginning));
-    return state;
-  };
-  measure(prepare, [&](auto& state) { must(state->advance(batch)); });
+  format::Batch batch = block_batch(records);
+  InitialState initial;
+  measure([&] { return initial.make(kAllNeeds); },
+          [&](auto& state) { must(state->advance(batch)); });
   return records.size();
 }
 
 // ---- rendering -----------------------------------------------------------------------------------
 
-template <typename Renderer>
-using Renderers = std::map<const replay::ObservationPoint*, Renderer>;
-
-replay::JsonRenderer make_renderer(const replay::ObservationPoint& point, replay::JsonRenderer*) {
-  return replay::JsonRenderer(point);
-}
-replay::TextRenderer make_renderer(const replay::ObservationPoint& point, replay::TextRenderer*) {
-  return {point, false};
-}
-
-// Many events at a time, as replay does it.
-template <typename Renderer>
-std::size_t render(const Records& records) {
+std::size_t render(const Records& records, PageRenderer::Form form) {
   std::string bytes = capture_bytes(records, kBlock);
   auto session = open_session(bytes);
-  Renderers<Renderer> renderers;
-  for (const auto& point : session->points())
-    renderers.try_emplace(point.get(),
-                          make_renderer(*point, static_cast<Renderer*>(nullptr)));
-  must(session->next_page());  // of the snapshot
-  auto page = must(session->next_page());
+  PageRenderer renderer(*session, form);
+  replay::EventPage page = first_page(*session);
   std::size_t events = 0;
   replay::TextBuffer out;
   measure([&] {
-    events = 0;
     out.clear();
-    for (const auto& source : page->sources()) {
-      const Renderer& renderer = renderers.at(&source.events->point());
-      auto columns = renderer.columns(*source.events);
-      replay::BatchRenderer batch;
-      batch.begin(renderer, *source.events, columns, source.chosen);
-      for (std::size_t i = 0; i < source.chosen.size(); ++i) batch.append(i, out);
-      events += source.chosen.size();
-    }
+    events = renderer.in_batches(page, out);
   });
   return events;
 }
 
-// One event by itself.
 std::size_t render_alone(const Records& records) {
   std::string bytes = capture_bytes(records, kBlock);
   auto session = open_session(bytes);
-  must(session->next_page());
-  auto page = must(session->next_page());
+  PageRenderer renderer(*session, PageRenderer::Form::json);
+  replay::EventPage page = first_page(*session);
   std::size_t events = 0;
   std::string out;
-  for (const auto& source : page->sources()) events += source.chosen.size();
   measure([&] {
     out.clear();
-    for (const auto& source : page->sources()) {
-      replay::JsonRenderer renderer(source.events->point());
-      for (std::uint32_t event : source.chosen) renderer.append(*source.events, event, out);
-    }
+    events = renderer.one_by_one(page, out);
   });
   return events;
 }
@@ -235,7 +186,7 @@ std::size_t render_alone(const Records& records) {
 // ---- all of them ---------------------------------------------------------------------------------
 
 Paths all_paths() {
-  using replay::JsonRenderer, replay::TextRenderer;
+  constexpr auto kJson = PageRenderer::Form::json, kText = PageRenderer::Form::text;
   Paths paths;
   for (format::Kind kind = DSE_PROCESS_FORK; kind <= DSE_PROCESS_EXEC_FAIL; ++kind)
     paths["append/" + format::kind_name(kind)] = [kind] {
@@ -253,11 +204,11 @@ Paths all_paths() {
   paths["stats/signals"] = [] { return stats(signal_storm(kStorm)); };
   paths["stats/mixed"] = [] { return stats(mixed_storm(kStorm)); };
   paths["state/mixed"] = [] { return advance_state(mixed_storm(kBlock)); };
-  paths["json/signals"] = [] { return render<JsonRenderer>(signal_storm(kRendered)); };
-  paths["json/mixed"] = [] { return render<JsonRenderer>(mixed_storm(kRendered)); };
+  paths["json/signals"] = [] { return render(signal_storm(kRendered), kJson); };
+  paths["json/mixed"] = [] { return render(mixed_storm(kRendered), kJson); };
   paths["json_alone/mixed"] = [] { return render_alone(mixed_storm(kRendered)); };
-  paths["text/signals"] = [] { return render<TextRenderer>(signal_storm(kRendered)); };
-  paths["text/mixed"] = [] { return render<TextRenderer>(mixed_storm(kRendered)); };
+  paths["text/signals"] = [] { return render(signal_storm(kRendered), kText); };
+  paths["text/mixed"] = [] { return render(mixed_storm(kRendered), kText); };
   return paths;
 }
 
