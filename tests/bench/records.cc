@@ -33,8 +33,8 @@ constexpr std::array<Program, 8> kPrograms{{
     {"sleep", "/usr/bin/sleep", "sleep 0.1"},
 }};
 constexpr std::array<std::string_view, kServices> kServiceNames{
-    "systemd", "bash",     "nginx",      "postgres", "redis-server", "node",     "python3", "sshd",
-    "dockerd", "runc",     "containerd", "kubelet",  "java",         "journald", "cron",    "envoy"};
+    "systemd", "bash", "nginx",      "postgres", "redis-server", "node",     "python3", "sshd",
+    "dockerd", "runc", "containerd", "kubelet",  "java",         "journald", "cron",    "envoy"};
 
 std::string hex_id(std::uint64_t seed) {
   std::string id;

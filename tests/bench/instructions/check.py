@@ -9,8 +9,9 @@
 More instructions fail. Fewer are good news, and the figure should follow with --update, in the same
 change; until then it is only said, so that a change that helps in passing does not fail.
 
-Figures hold for what they were made with: compiler, flags, libraries, machine. With anything else
-nothing is compared, and the exit code is 77, or 1 under CI=true, which is where they must hold.
+Figures hold for what they were made with: compiler, flags, machine, libraries, valgrind. With anything
+else nothing is compared, and the exit code is 77. Under CI=true it is 1 if only libraries or valgrind are
+others: that is the build that the figures are for, and a check that has come to nothing must show.
 
 PROGRAM (dse_instructions) turns counting on just around the work. Instructions are those of a virtual
 CPU; what libc chooses by the real one is switched off or fixed.
@@ -29,10 +30,10 @@ import tempfile
 EXPECTED = pathlib.Path(__file__).with_name("expected.json")
 TOLERANCE = 0.05
 NOT_COMPARED = 77
-# libc takes the routines of the oldest x86-64, and no sizes of caches decide how it copies.
+# libc takes the routines that every x86-64 has, and no sizes of caches decide how it copies.
 TUNABLES = ":".join((
-    "glibc.cpu.hwcaps=-AVX_Usable,-AVX2_Usable,-AVX512F_Usable,-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM,"
-    "-SSSE3,-SSE4_1,-SSE4_2,-BMI2,-Fast_Unaligned_Copy,-MOVBE,-LZCNT,-POPCNT",
+    "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX_Fast_Unaligned_Load,-ERMS,-SSSE3,-SSE4_1,-SSE4_2,"
+    "-BMI2,-MOVBE,-Fast_Unaligned_Copy",
     "glibc.cpu.x86_data_cache_size=0x8000",
     "glibc.cpu.x86_shared_cache_size=0x100000",
     "glibc.cpu.x86_non_temporal_threshold=0xc0000",
@@ -69,25 +70,26 @@ def count_all(args, paths):
 
 
 def differences(made_with, here):
-    return [f"{name}: {here.get(name)}, not {made_with.get(name)}"
-            for name in sorted(made_with.keys() | here.keys()) if made_with.get(name) != here.get(name)]
+    """By name, what is not as it was when the figures were made."""
+    return {name: f"{name}: {here.get(name)}, not {made_with.get(name)}"
+            for name in sorted(made_with.keys() | here.keys()) if made_with.get(name) != here.get(name)}
 
 
 def report(counted, figures):
-    """Prints the table; whether any path is worse, or unknown."""
-    failed = False
+    """Prints the table; the paths that take more, or have no figure."""
+    failed = []
     width = max(map(len, counted))
     print(f"{'path':{width}}  {'expected':>10}  {'counted':>10}  ratio   (instructions per event)")
     for path, value in sorted(counted.items()):
         if path not in figures:
-            print(f"{path:{width}}  {'':>10}  {value:10.1f}         FAILED: no figure; add it with --update")
-            failed = True
+            print(f"{path:{width}}  {'':>10}  {value:10.1f}         new")
+            failed.append(path)
             continue
         ratio = value / figures[path]
         verdict = ""
         if ratio > 1 + TOLERANCE:
-            verdict = "FAILED: more"
-            failed = True
+            verdict = "more"
+            failed.append(path)
         elif ratio < 1 - TOLERANCE:
             verdict = "better: keep it with --update"
         print(f"{path:{width}}  {figures[path]:10.1f}  {value:10.1f}  {ratio:.3f}  {verdict}".rstrip())
@@ -100,7 +102,7 @@ def update(counted, here, expected, paths):
     figures.update({path: round(value, 1) for path, value in counted.items()})
     missing = [path for path in paths if path not in figures]
     if missing:
-        sys.exit(f"made with something else than the other figures: update all, without --only")
+        sys.exit("made with something else than the other figures: update all, without --only")
     EXPECTED.write_text(json.dumps(
         {"made_with": here, "instructions_per_event": {path: figures[path] for path in paths}},
         indent=2) + "\n")
@@ -124,8 +126,10 @@ def main():
     expected = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else {}
     unlike = differences(expected.get("made_with", {}), here)
     if unlike and not args.update:
-        print("not compared, as the figures were made with something else:\n  " + "\n  ".join(unlike))
-        return 1 if os.environ.get("CI") == "true" else NOT_COMPARED
+        print("not compared, as the figures were made with something else:",
+              *unlike.values(), sep="\n  ")
+        meant = not unlike.keys() & {"compiler", "build", "machine"}
+        return 1 if meant and os.environ.get("CI") == "true" else NOT_COMPARED
 
     chosen = [path for path in paths if not args.only or path.startswith(tuple(args.only))]
     if not chosen:
@@ -136,10 +140,11 @@ def main():
     if args.update:
         update(counted, here, expected, paths)
         return 0
-    gone = sorted(figures.keys() - set(paths))
-    if gone:
-        print(f"FAILED: figures of paths that are not there: {', '.join(gone)}; remove them with --update")
-    return 1 if failed or gone else 0
+    failed += sorted(figures.keys() - set(paths))
+    if failed:
+        print(f"FAILED: more than {TOLERANCE:.0%} above the figure, or path and figure do not match: "
+              f"{', '.join(failed)}; --update takes what was counted")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -63,8 +63,10 @@ void scan_strings(benchmark::State& bench, format::Kind kind, std::string_view c
 
 BENCHMARK_CAPTURE(open, signals, signal_storm);
 BENCHMARK_CAPTURE(open, mixed, mixed_storm);
+BENCHMARK_CAPTURE(scan_numbers, constant, DSE_SOCKET_STATE, "family");
 BENCHMARK_CAPTURE(scan_numbers, few, DSE_SIGNAL_DELIVER, "signal");
 BENCHMARK_CAPTURE(scan_numbers, many, DSE_SOCKET_STATE, "bytesSent");
+BENCHMARK_CAPTURE(scan_numbers, differences, DSE_SOCKET_STATE, "cookie");
 BENCHMARK_CAPTURE(scan_times, times, DSE_SIGNAL_DELIVER);
 BENCHMARK_CAPTURE(scan_strings, few, DSE_PROCESS_EXEC, "filename");
 BENCHMARK_CAPTURE(scan_strings, distinct, DSE_PROCESS_EXEC, "args");

@@ -68,7 +68,8 @@ BENCHMARK_CAPTURE(append_storm, signals, signal_storm);
 BENCHMARK_CAPTURE(append_storm, mixed, mixed_storm);
 BENCHMARK_CAPTURE(encode, signals, signal_storm);
 BENCHMARK_CAPTURE(encode, mixed, mixed_storm);
-BENCHMARK_CAPTURE(compress, signals, signal_storm)->Arg(-5)->Arg(1)->Arg(3);
-BENCHMARK_CAPTURE(compress, mixed, mixed_storm)->Arg(-5)->Arg(1)->Arg(3);
+// Of record, of filter and merge, and of compact.
+BENCHMARK_CAPTURE(compress, signals, signal_storm)->Arg(1)->Arg(3)->Arg(19);
+BENCHMARK_CAPTURE(compress, mixed, mixed_storm)->Arg(1)->Arg(3)->Arg(19);
 
 }  // namespace
