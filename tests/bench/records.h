@@ -1,0 +1,48 @@
+// The input of the benchmarks: records as a busy host makes them, the same on every machine and in every
+// run. What a change here changes is every figure that was measured before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/layout.h"
+
+namespace dse::bench {
+
+// Raw records (bpf/abi.h), one after the other as a ring has them.
+class Records {
+ public:
+  void add(std::string_view record) {
+    bytes_.append(record);
+    ends_.push_back(bytes_.size());
+  }
+  std::size_t size() const { return ends_.size(); }
+  std::size_t size_bytes() const { return bytes_.size(); }
+  std::span<const std::byte> operator[](std::size_t i) const {
+    std::size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::as_bytes(std::span(bytes_)).subspan(begin, ends_[i] - begin);
+  }
+
+ private:
+  std::string bytes_;
+  std::vector<std::size_t> ends_;
+};
+
+// Signals between threads of a few services, each sent and delivered.
+Records signal_storm(std::size_t records);
+// In every round a program that runs, four connections and forty signals; now and then a container, or
+// an exec that fails.
+Records mixed_storm(std::size_t records);
+// Records of one kind of the kernel side, as they are in the mixed storm.
+Records records_of_kind(format::Kind kind, std::size_t records);
+// The services and cgroups that are there before.
+Records snapshot_records();
+
+// Paths of cgroups: of services, of users, and of containers of several runtimes.
+std::span<const std::string> cgroup_paths();
+
+}  // namespace dse::bench
