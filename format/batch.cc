@@ -4,6 +4,8 @@
 #include <capnp/message.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <map>
 #include <numeric>
 #include <string>
@@ -35,6 +37,49 @@ bool fits(std::span<const std::uint64_t> values, Abi abi, std::uint32_t size) {
   std::uint64_t bits = 0;
   for (std::uint64_t value : values) bits |= value + bias;
   return bits >> (8 * size) == 0;
+}
+
+// How often a byte occurs.
+std::uint32_t count_of(std::uint8_t byte, std::span<const std::uint8_t> in) {
+  // Counts of a byte each, side by side in a register, for as long as none can overflow.
+  constexpr std::size_t kLanes = 64, kMostRounds = 255;
+  std::uint32_t count = 0;
+  std::size_t at = 0;
+  while (in.size() - at >= kLanes) {
+    std::array<std::uint8_t, kLanes> lanes{};
+    const std::size_t rounds = std::min((in.size() - at) / kLanes, kMostRounds);
+    for (std::size_t round = 0; round < rounds; ++round, at += kLanes)
+      for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += in[at + lane] == byte;
+    count = std::accumulate(lanes.begin(), lanes.end(), count);
+  }
+  for (; at < in.size(); ++at) count += in[at] == byte;
+  return count;
+}
+
+// Where a byte occurs, `count` times in all.
+std::vector<std::uint32_t> places_of(std::uint8_t byte, std::span<const std::uint8_t> in,
+                                     std::uint32_t count) {
+  constexpr std::uint32_t kFew = 16;  // of so many bytes at most one: then searching passes over most
+  if (count <= in.size() / kFew) {
+    std::vector<std::uint32_t> places;
+    places.reserve(count);
+    const std::uint8_t* const begin = in.data();
+    const std::uint8_t* const end = begin + in.size();
+    for (const std::uint8_t* at = begin; places.size() < count; ++at) {
+      at = static_cast<const std::uint8_t*>(std::memchr(at, byte, static_cast<std::size_t>(end - at)));
+      places.push_back(static_cast<std::uint32_t>(at - begin));
+    }
+    return places;
+  }
+  // One further for the loop without branches.
+  std::vector<std::uint32_t> places(std::size_t{count} + 1);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    places[found] = static_cast<std::uint32_t>(i);
+    found += in[i] == byte;
+  }
+  places.pop_back();
+  return places;
 }
 
 }  // namespace
@@ -269,8 +314,7 @@ Status Batch::Impl::read() {
 Status Batch::Impl::check_order(std::span<const std::uint8_t> slots) {
   std::vector<std::uint32_t> seen;
   for (std::size_t slot = 0; slot < kinds.size(); ++slot)  // one wide loop for each of the few
-    seen.push_back(static_cast<std::uint32_t>(
-        std::count(slots.begin(), slots.end(), static_cast<std::uint8_t>(slot))));
+    seen.push_back(count_of(static_cast<std::uint8_t>(slot), slots));
   if (std::accumulate(seen.begin(), seen.end(), std::size_t{0}) != slots.size())
     return damaged("a record of a kind that the batch does not name");
   // Kinds that this version does not know have slots but no tables.
@@ -341,15 +385,8 @@ Result<std::span<const std::uint32_t>> Table::positions() const {
   if (!impl_->positions) {
     impl_->note_use(ColumnUse::positions);
     DSE_TRY_ASSIGN(auto order, impl_->batch->load_order());
-    // As many as rows, which the order was checked for; one further for the loop without branches.
-    std::vector<std::uint32_t> positions(std::size_t{impl_->rows} + 1);
-    std::size_t row = 0;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      positions[row] = static_cast<std::uint32_t>(i);
-      row += order[i] == impl_->slot;
-    }
-    positions.pop_back();
-    impl_->positions = std::move(positions);
+    // As many as rows, which the order was checked for.
+    impl_->positions = places_of(impl_->slot, order, impl_->rows);
   }
   return std::span<const std::uint32_t>(*impl_->positions);
 }

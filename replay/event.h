@@ -128,6 +128,17 @@ class EventBatch {
   // The same by the name of a field that the point has.
   void set_column(std::string_view field, EventColumn column) const;
 
+  // For points: what process() has found out, of whatever type, for derive() to make columns of.
+  template <typename Findings>
+  void keep(std::shared_ptr<const Findings> findings) {
+    findings_ = std::move(findings);
+  }
+  // nullptr: nothing was kept. Of the type that was.
+  template <typename Findings>
+  const Findings* kept() const {
+    return static_cast<const Findings*>(findings_.get());
+  }
+
   // Memory that lives as long as the batch, for derived columns.
   std::vector<std::uint64_t>& own_numbers(std::size_t n) const;
   std::vector<std::string_view>& own_texts(std::size_t n) const;
@@ -161,6 +172,7 @@ class EventBatch {
   mutable std::vector<std::uint32_t> own_positions_;  // that are not those of a table
   mutable Status damage_;                             // met by locate()
   std::vector<filter::Verdict> verdicts_;
+  std::shared_ptr<const void> findings_;
   mutable std::optional<Moments> moments_;
   mutable std::vector<std::uint64_t> same_index_;
   mutable std::optional<std::span<const std::uint64_t>> tasks_;

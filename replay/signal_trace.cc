@@ -40,7 +40,8 @@ void SignalTrace::taken(const dse_header& header, std::span<const std::byte> rec
   auto signal = static_cast<std::uint32_t>(body.signal);
   read(key(header.task.tid, false), signal);
   read(key(header.task.pid, true), signal);
-  auto sender = pending_.take(header.task.pid, header.task.tid, signal, body.code, body.info_pid);
+  const Sender* sender =
+      pending_.take(header.task.pid, header.task.tid, signal, body.code, body.info_pid);
   if (!sender) return;
   const bool to_process = sender->to_process;
   const std::uint32_t of = to_process ? header.task.pid : header.task.tid;

@@ -1,8 +1,12 @@
 // Columns of a table by name, for code that walks records of a kind one by one.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "format/batch.h"
 #include "format/result.h"
@@ -22,12 +26,24 @@ class TableView {
     return view;
   }
 
+  // For who asks for columns only: without the order among the records, and their tasks.
+  static TableView columns_of(const format::Batch& batch, format::Kind kind) {
+    TableView view;
+    view.table_ = batch.table(kind);
+    return view;
+  }
+
   std::uint32_t rows() const { return table_ ? table_->rows() : 0; }
   const format::Table* table() const { return table_; }
 
   Result<std::span<const std::uint64_t>> time() const {  // boot time, ns
     if (!table_) return std::span<const std::uint64_t>();
     return table_->time();
+  }
+  // Of each row the row of its task, where `task` was left out.
+  Result<std::span<const std::uint64_t>> tasks() const {
+    if (!table_) return std::span<const std::uint64_t>();
+    return table_->task();
   }
   // Of a column that the schema has; the name is a literal.
   Result<std::span<const std::uint64_t>> ints(std::string_view column) const {
@@ -65,20 +81,29 @@ inline std::string_view until_nul(std::string_view padded) {
 // Calls visit(view_index, row) for the rows of several views in arrival order.
 template <typename Visit>
 Status in_arrival_order(std::span<const TableView* const> views, Visit visit) {
-  std::vector<std::uint32_t> next(views.size(), 0);
+  constexpr std::uint32_t kEnd = 0xffffffff;  // more records are never in one batch
+  std::vector<std::uint32_t> next(views.size(), 0), head(views.size());
+  auto look = [&](std::size_t i) {
+    head[i] = next[i] < views[i]->rows() ? views[i]->positions[next[i]] : kEnd;
+  };
+  for (std::size_t i = 0; i < views.size(); ++i) look(i);
   while (true) {
-    std::size_t first = views.size();
-    std::uint32_t position = 0;
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      if (next[i] >= views[i]->rows()) continue;
-      std::uint32_t at = views[i]->positions[next[i]];
-      if (first == views.size() || at < position) {
+    // The view whose turn it is, and until where it stays: records come in runs of one kind.
+    std::size_t first = 0;
+    std::uint32_t until = kEnd;
+    for (std::size_t i = 1; i < head.size(); ++i) {
+      if (head[i] < head[first]) {
+        until = head[first];
         first = i;
-        position = at;
+      } else {
+        until = std::min(until, head[i]);
       }
     }
-    if (first == views.size()) return {};
-    DSE_TRY(visit(first, next[first]++));
+    if (head[first] == kEnd) return {};
+    do {
+      DSE_TRY(visit(first, next[first]++));
+      look(first);
+    } while (head[first] < until);
   }
 }
 

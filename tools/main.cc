@@ -1,4 +1,5 @@
 // dse, The Double Slit Experiment: record and replay Linux telemetry.
+#include <malloc.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -6,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <sstream>
+#include <string>
 #include <vector>
 
 #include "tools/commands.h"
@@ -16,6 +18,14 @@
 namespace {
 
 using namespace dse::tools;
+
+// Batch after batch takes and gives back the same memory: that the kernel need not clear it each time is
+// worth more than what is held meanwhile. Not for recorders, which reuse theirs and stay small.
+void keep_memory() {
+  constexpr int kMost = 32 << 20;  // half a heap: glibc takes no more
+  ::mallopt(M_MMAP_THRESHOLD, kMost);
+  ::mallopt(M_TRIM_THRESHOLD, 8 * kMost);
+}
 
 int run_command(int argc, char** argv) {
   CLI::App app("dse, The Double Slit Experiment: record and replay Linux telemetry", "dse");
@@ -76,7 +86,11 @@ int run_command(int argc, char** argv) {
     return kUsage;
   }
   for (auto& [subcommand, command] : commands)
-    if (subcommand->parsed()) return command();
+    if (subcommand->parsed()) {
+      const std::string& name = subcommand->get_name();
+      if (name != "record" && name != "run") keep_memory();
+      return command();
+    }
   return kUsage;
 }
 

@@ -78,6 +78,9 @@ class TextColumn {
   void set(std::uint32_t event, std::string_view text) {
     if (text.data()) index_[event] = slot_of(text);
   }
+  // The same in two steps, for who knows that a text comes again. Slot 0: missing.
+  std::uint64_t slot(std::string_view text) { return text.data() ? slot_of(text) : 0; }
+  void set_slot(std::uint32_t event, std::uint64_t slot) { index_[event] = slot; }
   EventColumn column() const {
     EventColumn out;
     out.index = values_.size() == 1 ? events_.same_index() : index_;

@@ -76,7 +76,7 @@ class SocketStateChange final : public ObservationPoint {
   }
 
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
-    DSE_TRY_ASSIGN(TableView sockets, TableView::open(events.batch(), DSE_SOCKET_STATE));
+    const TableView sockets = TableView::columns_of(events.batch(), DSE_SOCKET_STATE);
     if (sockets.rows() == 0) return {};
     if (field.name == "evt.self") return is_self(sockets, events, out);
     if (field.name.starts_with("sock.owner.")) return owner(field.name, sockets, events, out);

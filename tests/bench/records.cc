@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -57,10 +58,12 @@ void append_bytes(const T& value, std::string& out) {
 
 class Generator {
  public:
-  explicit Generator(std::size_t most, std::optional<Kind> only = {}) : most_(most), only_(only) {}
+  explicit Generator(std::size_t most, std::optional<Kind> only = {}, std::uint32_t cpus = 2)
+      : most_(most), only_(only), cpus_(cpus) {}
 
+  std::size_t size() const { return out_.size(); }
   bool full() const { return out_.size() >= most_; }
-  Records take() { return std::move(out_); }
+  Records take() { return std::exchange(out_, {}); }
 
   // Thread 0 is the leader.
   static dse_task service(std::uint32_t number, std::uint32_t thread = 0) {
@@ -81,6 +84,8 @@ class Generator {
   static dse_task process(std::uint32_t pid, std::uint32_t ppid, std::string_view name,
                           std::uint32_t cgroup);
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
+  // Where a process runs.
+  std::uint16_t cpu(std::uint32_t pid) const { return static_cast<std::uint16_t>(pid % cpus_); }
   template <typename Body>
   void put(Kind kind, std::uint16_t cpu, const dse_task& task, const Body& body,
            std::string_view tail = {});
@@ -88,6 +93,7 @@ class Generator {
 
   std::size_t most_;
   std::optional<Kind> only_;
+  std::uint32_t cpus_;
   Records out_;
   std::string scratch_;
   std::mt19937_64 random_{1};  // the standard fixes what it gives, unlike the distributions
@@ -147,7 +153,7 @@ void Generator::send(const dse_task& sender, const dse_task& target, int number,
   sent.target_pid = target.pid;
   sent.target_tid = target.tid;
   sent.target_vpid = target.vpid;
-  put(DSE_SIGNAL_GENERATE, sender.pid % 2, sender, sent);
+  put(DSE_SIGNAL_GENERATE, cpu(sender.pid), sender, sent);
   dse_signal_deliver delivered{};
   delivered.handler = number == 9 ? 0 : 0x55d0'0000'1000 + target.pid * std::uint64_t{4096};
   delivered.signal = number;
@@ -155,7 +161,7 @@ void Generator::send(const dse_task& sender, const dse_task& target, int number,
   delivered.info_pid = sent.info_pid;
   delivered.info_uid = sent.info_uid;
   delivered.flags = 0x14000000;
-  put(DSE_SIGNAL_DELIVER, target.pid % 2, target, delivered);
+  put(DSE_SIGNAL_DELIVER, cpu(target.pid), target, delivered);
 }
 
 void Generator::signal() {
@@ -175,8 +181,8 @@ void Generator::program() {
   const Program& what = kPrograms[below(kPrograms.size())];
   dse_task parent = service(1);
   dse_task child = process(next_pid_++, parent.pid, "bash", 1);
-  auto cpu = static_cast<std::uint16_t>(child.pid % 2);
-  put(DSE_PROCESS_FORK, cpu, parent,
+  const std::uint16_t on = cpu(child.pid);
+  put(DSE_PROCESS_FORK, on, parent,
       dse_process_fork{child.start_time_ns, child.cgroup_id, child.pid, child.tid, child.vpid,
                        child.ns_pid, parent.pid, child.ns_user});
 
@@ -199,11 +205,11 @@ void Generator::program() {
   body.login_uid = 1000;
   body.tty = 34816;
   set_comm(child.comm, what.name);
-  put(DSE_PROCESS_EXEC, cpu, child, body,
+  put(DSE_PROCESS_EXEC, on, child, body,
       std::string(what.path) + args + std::string(what.path) + std::string(kCwd));
 
   auto status = static_cast<std::uint32_t>(below(10) == 0 ? 1 << 8 : 0);
-  put(DSE_PROCESS_EXIT, cpu, child,
+  put(DSE_PROCESS_EXIT, on, child,
       dse_process_exit{child.start_time_ns, status, DSE_EXIT_GROUP_DEAD, 1,
                        static_cast<std::uint32_t>(400 + below(4000))});
   send(child, parent, 17, 1, true);
@@ -219,7 +225,7 @@ void Generator::failed_exec() {
   body.filename_size = static_cast<std::uint32_t>(kPath.size());
   body.args_size = static_cast<std::uint32_t>(args.size());
   body.cwd_size = static_cast<std::uint32_t>(kCwd.size());
-  put(DSE_PROCESS_EXEC_FAIL, 1, service(1), body, std::string(kPath) + args + std::string(kCwd));
+  put(DSE_PROCESS_EXEC_FAIL, cpu(service(1).pid), service(1), body, std::string(kPath) + args + std::string(kCwd));
 }
 
 // The client is closed with a reset, as the storms do it.
@@ -259,7 +265,7 @@ void Generator::connection() {
     body.owner_ns_pid = owner.ns_pid;
     body.owner_source = accepted ? DSE_OWNER_ACCEPT : DSE_OWNER_CONNECT;
     std::memcpy(body.owner_comm, owner.comm, sizeof(body.owner_comm));
-    put(DSE_SOCKET_STATE, 0, client, body);
+    put(DSE_SOCKET_STATE, cpu(client.pid), client, body);
   };
   change(false, kClose, kSynSent);
   change(true, kListen, kSynRecv);
@@ -275,17 +281,17 @@ void Generator::container() {
   auto size = static_cast<std::uint32_t>(path.size());
   dse_task runtime = service(9);
   std::uint64_t id = next_cgroup_++;
-  put(DSE_CGROUP_MKDIR, 0, runtime, dse_cgroup_mkdir{id, 101, 0, size}, path);
+  put(DSE_CGROUP_MKDIR, cpu(runtime.pid), runtime, dse_cgroup_mkdir{id, 101, 0, size}, path);
   dse_task init = process(next_pid_++, runtime.pid, "runc:[2:INIT]", 9);
-  put(DSE_PROCESS_FORK, 0, runtime,
+  put(DSE_PROCESS_FORK, cpu(runtime.pid), runtime,
       dse_process_fork{init.start_time_ns, init.cgroup_id, init.pid, init.tid, 1, 0xF0001000,
                        runtime.pid, init.ns_user});
-  put(DSE_CGROUP_ATTACH, 0, runtime, dse_cgroup_attach{id, 0, init.pid, init.tid, 1, 1, size},
+  put(DSE_CGROUP_ATTACH, cpu(runtime.pid), runtime, dse_cgroup_attach{id, 0, init.pid, init.tid, 1, 1, size},
       path);
   init.cgroup_id = id;
-  put(DSE_PROCESS_EXIT, 0, init,
+  put(DSE_PROCESS_EXIT, cpu(init.pid), init,
       dse_process_exit{init.start_time_ns, 0, DSE_EXIT_GROUP_DEAD, 1, 900});
-  put(DSE_CGROUP_RMDIR, 0, runtime, dse_cgroup_rmdir{id, 101, 0, size}, path);
+  put(DSE_CGROUP_RMDIR, cpu(runtime.pid), runtime, dse_cgroup_rmdir{id, 101, 0, size}, path);
 }
 
 void Generator::process_snapshot(std::uint32_t number) {
@@ -328,6 +334,27 @@ std::span<const std::string> cgroup_paths() {
       "/user.slice/user-1000.slice/user@1000.service/app.slice/app-terminal.scope",
   };
   return paths;
+}
+
+struct Storm::Impl {
+  Kind kind;
+  Generator generator;
+  unsigned rounds = 0;
+};
+
+Storm::Storm(Kind kind, std::uint32_t cpus)
+    : impl_(std::make_unique<Impl>(
+          kind, Generator(std::numeric_limits<std::size_t>::max(), {}, cpus))) {}
+Storm::~Storm() = default;
+
+Records Storm::next(std::size_t records) {
+  while (impl_->generator.size() < records) {
+    if (impl_->kind == Kind::signals)
+      impl_->generator.signal();
+    else
+      round(impl_->generator, impl_->rounds++);
+  }
+  return impl_->generator.take();
 }
 
 Records signal_storm(std::size_t records) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,10 +33,27 @@ class Records {
   std::vector<std::size_t> ends_;
 };
 
-// Signals between threads of a few services, each sent and delivered.
+// A storm that goes on and on, in portions that follow one another.
+class Storm {
+ public:
+  enum class Kind {
+    signals,  // between threads of a few services, each sent and delivered
+    // In every round a program that runs, four connections and forty signals; now and then a container, or
+    // an exec that fails.
+    mixed,
+  };
+  explicit Storm(Kind kind, std::uint32_t cpus = 2);
+  ~Storm();
+  // At least so many, until one that begins has ended.
+  Records next(std::size_t records);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The beginning of each, cut to so many.
 Records signal_storm(std::size_t records);
-// In every round a program that runs, four connections and forty signals; now and then a container, or
-// an exec that fails.
 Records mixed_storm(std::size_t records);
 // Records of one kind of the kernel side, as they are in the mixed storm.
 Records records_of_kind(format::Kind kind, std::size_t records);
