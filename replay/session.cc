@@ -118,9 +118,13 @@ bool Session::is_block_wanted(const format::BlockSummary& block) const {
   // Whether headers tell the numbers of events. Numbers rise, so behind the last one nothing counts any more.
   const bool numbered = !brings_numbers(state.info());
   if (numbered && last_number_ && block.first >= *last_number_) return false;
-  if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
   // Records that set the clock are state, so the clock at hand is that of the block.
   auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
+  constexpr std::uint64_t kSlew = 1'000'000'000;  // but behind the window it is not followed any more
+  if (ends_with_window_ && until_ && block.min_time <= block.max_time &&
+      real(block.min_time) > *until_ + kSlew)
+    return false;
+  if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
   filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
                         {block.first + 1, block.first + block.count}};
   if (!numbered) bounds.number = {0, ~std::uint64_t{0}};

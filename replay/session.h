@@ -45,6 +45,9 @@ class Session {
   void set_numbers(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last);
   // Whether any of these was set.
   bool has_window() const;
+  // Nothing is read from behind the end of the window any more, though the clock may have been set back
+  // there, so that later records are within it again.
+  void end_with_window() { ends_with_window_ = true; }
 
   // Also events that are the recorder's own doing (evt.self); else they are only counted.
   void show_self(bool show) { show_self_ = show; }
@@ -178,6 +181,7 @@ class Session {
   std::uint32_t at_ = 0;                 // the lane at hand
   Extent extent_;
   bool all_numbers_ = true;  // extent_ has those of all records
+  bool ends_with_window_ = false;
   bool whole_ = false;
   bool show_self_ = false;
   bool show_dropped_ = false;

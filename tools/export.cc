@@ -210,7 +210,9 @@ Status check(const Options& options) {
 
 int run(const Options& options) {
   if (auto status = check(options); !status) return fail(status.error());
-  auto reader = format::CaptureReader::open(options.paths);
+  auto paths = paths_to_read(options.window, options.paths);
+  if (!paths) return fail(paths.error());
+  auto reader = format::CaptureReader::open(*paths);
   if (!reader) return fail(reader.error());
   replay::Session session(std::move(*reader));
   if (auto status = set_window(options.window, options.paths, session); !status)
@@ -271,6 +273,7 @@ Command add_export(CLI::App& app) {
       "elements: proc.args[0]; dse fields lists all");
   options->selection.add_to(*command);
   options->window.add_to(*command);
+  options->window.add_near_to(*command);
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, no summary, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,

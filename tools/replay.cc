@@ -54,7 +54,9 @@ int run(Options& options) {
   if (*speed) options.events.jobs = 1;  // who waits needs no help
   if (*speed && options.events.summary)
     return fail({ErrorCode::usage, "--speed shows events in time, and --summary shows none"});
-  auto reader = format::CaptureReader::open(options.paths);
+  auto paths = paths_to_read(options.events.window, options.paths);
+  if (!paths) return fail(paths.error());
+  auto reader = format::CaptureReader::open(*paths);
   if (!reader) return fail(reader.error());
   format::CaptureReader& source = **reader;
   replay::Session session(std::move(*reader));
@@ -87,6 +89,7 @@ Command add_replay(CLI::App& app) {
                    "captures: directories or files, read one after the other; - is stdin")
       ->required();
   options->events.add_to(*command);
+  options->events.window.add_near_to(*command);
   command
       ->add_option("-j,--jobs", options->events.jobs,
                    "threads to use; 0: as many as there are CPUs. The output is the same [1]")

@@ -95,7 +95,9 @@ void say_limit(const StatsTable& table, const Options& options) {
 }
 
 int run(const Options& options) {
-  auto reader = format::CaptureReader::open(options.paths);
+  auto paths = paths_to_read(options.window, options.paths);
+  if (!paths) return fail(paths.error());
+  auto reader = format::CaptureReader::open(*paths);
   if (!reader) return fail(reader.error());
   replay::Session session(std::move(*reader));
   if (auto status = set_window(options.window, options.paths, session); !status)
@@ -165,6 +167,7 @@ Command add_stats(CLI::App& app) {
       ->check(CLI::IsMember({"text", "json", "csv"}));
   options->selection.add_to(*command);
   options->window.add_to(*command);
+  options->window.add_near_to(*command);
   command->add_flag("-q,--quiet", options->quiet,
                     "no notes on the filters, and nothing when nothing is missing");
   command->add_flag("--fail-on-loss", options->fail_on_loss,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "format/capture_reader.h"
+#include "format/near_segments.h"
 #include "replay/timestamp.h"
 
 namespace dse::tools {
@@ -138,6 +139,12 @@ void WindowFlags::add_to(CLI::App& app) {
       "events with these numbers (evt.num): A..B, A.., ..B (also what existed before), or A");
 }
 
+void WindowFlags::add_near_to(CLI::App& app) {
+  app.add_flag("--near", near,
+               "read only the segments around -S and -U: fast in a large capture, but what was before is "
+               "known as the snapshot of the first one has it");
+}
+
 std::string WindowFlags::text() const {
   std::string out;
   for (const auto& [name, value] :
@@ -146,11 +153,18 @@ std::string WindowFlags::text() const {
   return out;
 }
 
-Status set_window(const WindowFlags& window, const std::vector<std::string>& paths,
-                  replay::Session& session) {
-  DSE_TRY(set_numbers(window, session));
+namespace {
+
+struct TimeBounds {
+  std::optional<TimeBound> since, until;
+};
+
+// What is before the end becomes absolute, and with --near all bounds.
+Result<TimeBounds> time_bounds(const WindowFlags& window, const std::vector<std::string>& paths) {
   DSE_TRY_ASSIGN(auto since, parse_time_bound(window.since));
   DSE_TRY_ASSIGN(auto until, parse_time_bound(window.until));
+  if (window.near && !since && !until)
+    return Error(ErrorCode::usage, "--near reads what is around a range: it needs --since or --until");
   auto before_end = [](const std::optional<TimeBound>& bound) {
     return bound && bound->from == TimeBound::From::end;
   };
@@ -161,7 +175,33 @@ Status set_window(const WindowFlags& window, const std::vector<std::string>& pat
       if (before_end(*bound))
         *bound = TimeBound{TimeBound::From::absolute, end > (*bound)->ns ? end - (*bound)->ns : 0};
   }
-  return set_session_window(session, since, until);
+  if (window.near) {
+    DSE_TRY_ASSIGN(std::uint64_t start, format::capture_start(paths));
+    for (auto* bound : {&since, &until})
+      if (*bound && (*bound)->from == TimeBound::From::start)
+        *bound = TimeBound{TimeBound::From::absolute, start + (*bound)->ns};
+  }
+  return TimeBounds{since, until};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> paths_to_read(const WindowFlags& window,
+                                               const std::vector<std::string>& paths) {
+  if (!window.near) return paths;
+  DSE_TRY_ASSIGN(TimeBounds bounds, time_bounds(window, paths));
+  auto ns = [](const std::optional<TimeBound>& bound) {
+    return bound ? std::optional(bound->ns) : std::nullopt;
+  };
+  return format::segments_near(paths, ns(bounds.since), ns(bounds.until));
+}
+
+Status set_window(const WindowFlags& window, const std::vector<std::string>& paths,
+                  replay::Session& session) {
+  DSE_TRY(set_numbers(window, session));
+  DSE_TRY_ASSIGN(TimeBounds bounds, time_bounds(window, paths));
+  if (window.near) session.end_with_window();
+  return set_session_window(session, bounds.since, bounds.until);
 }
 
 Status set_live_window(const WindowFlags& window, replay::Session& session) {

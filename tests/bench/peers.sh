@@ -38,7 +38,7 @@ prepare() {
   if [ -z "$dse" ] || [ -z "$bin" ]; then
     [ -z "$install" ] || "$root/tests/setup" packages
     cmake -S "$root" --preset release -B "$build" -DDSE_BENCH=ON
-    cmake --build "$build" -j "$(nproc)" --target dse execstorm sigstorm connstorm mixstorm noop floor
+    cmake --build "$build" -j "$(nproc)" --target dse execstorm sigstorm connstorm mixstorm noop floor dse_scale
   fi
   mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
 }

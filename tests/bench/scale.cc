@@ -36,9 +36,9 @@ class Scale {
 
   void write() {
     writer_ = must(format::CaptureWriter::open({options_.out, 1, 0}, files_));
-    must(writer_->begin_segment(info_, 0, snapshot_));
     while (events_ < options_.events) {
       const Records records = storm_.next(kRecordsPerBatch * kGroups);
+      if (first_ == 0) begin(records[0]);
       for (std::size_t i = 0; i < records.size() && events_ < options_.events; ++i) take(records[i]);
     }
     if (!rows_.empty()) flush();
@@ -49,14 +49,23 @@ class Scale {
   }
 
  private:
-  void take(std::span<const std::byte> record) {
-    rows_.append(record, streams_);
+  static dse_header header_of(std::span<const std::byte> record) {
     dse_header header;
     std::memcpy(&header, record.data(), sizeof(header));
+    return header;
+  }
+
+  void begin(std::span<const std::byte> record) {
+    first_ = info_.boot_of_start = info_.boot_time = header_of(record).time_ns;
+    must(writer_->begin_segment(info_, 0, snapshot_));
+  }
+
+  void take(std::span<const std::byte> record) {
+    rows_.append(record, streams_);
+    const dse_header header = header_of(record);
     // What the default points make events of.
     events_ += header.kind == DSE_SIGNAL_DELIVER || header.kind == DSE_SOCKET_STATE ||
                header.kind == DSE_PROCESS_EXEC;
-    if (first_ == 0) first_ = header.time_ns;
     last_ = header.time_ns;
     if (rows_.count() == kRecordsPerBatch) flush();
   }

@@ -64,6 +64,25 @@ class Rotation(live.Case):
                                        for e in live.of_type(events, "ProcessExecuted")))
         self.assertGreater(children, 100)
 
+    def test_near(self):
+        recorder = self.recorder("c", "--segment-time", "1500ms", "--flush", "100ms", *live.ROOMY)
+        storm = self.storm(1_000_000)
+        live.wait_until(lambda: len(os.listdir(recorder.path)) >= 4, "four segments")
+        storm.kill()
+        self.assertEqual(recorder.stop(), OK, recorder.err())
+        window = ("-S", "+3500ms", "-U", "+4s")
+        fields = ("--fields", "evt.num,evt.time,evt.type,proc.pid,proc.cmdline,sig.num")
+        whole = live.dse("replay", "-q", "-o", "json", *window, *fields, recorder.path)
+        near = live.dse("replay", "-q", "-o", "json", *window, *fields, "--near", recorder.path)
+        self.assertEqual((whole.code, near.code), (OK, OK), whole.err + near.err)
+        self.assertGreater(len(whole.lines()), 50)
+        self.assertEqual(near.lines(), whole.lines())
+        # What is not needed is not even looked into.
+        os.truncate(os.path.join(recorder.path, self.segments(recorder.path)[0]), 5000)
+        near = live.dse("replay", "-q", "-o", "json", *window, *fields, "--near", recorder.path)
+        self.assertEqual((near.code, near.lines()), (OK, whole.lines()), near.err)
+        self.assertEqual(live.dse("replay", "-q", *window, recorder.path).code, 4)
+
     def test_by_size(self):
         recorder = self.recorder("c", "--segment-size", "100KiB", "--flush", "100ms", *live.ROOMY)
         storm = self.storm(500)

@@ -12,6 +12,7 @@ import chart
 import machine
 import offline
 import report
+import scale
 import storms
 import timing
 from bench import Bench
@@ -21,7 +22,7 @@ from tools import TRACEFS, recorders
 
 PARTS = {"storms": storms.storms, "pairs": storms.pairs, "rates": storms.rates,
          "start": timing.start, "latency": timing.latency, "idle": timing.idle,
-         "offline": offline.offline}
+         "offline": offline.offline, "scale": scale.scale}
 BENCH_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFAULTS = {"rounds": 5, "pairs": 10, "scale": 1.0, "idle_seconds": 20.0, "latency_seconds": 5.0,
             "storms": list(storms.STORMS), "tools": []}

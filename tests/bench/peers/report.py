@@ -128,6 +128,27 @@ def offline_tables(results):
     return lines
 
 
+def scale_table(results):
+    rows, seconds = [], {}
+    for question in results.names("scale", "question"):
+        row = [question]
+        for size in ("small", "large"):
+            of = dict(question=question, size=size)
+            seconds[size] = results.median("scale", "wall_s", **of)
+            cpu = results.median("scale", lambda row: row["events"] / row["cpu_s"], **of)
+            row += [number(seconds[size] and 1000 * seconds[size]), number(cpu)]
+        rows.append(row[:1] + [number(ratio(seconds["large"], seconds["small"]))] + row[1:])
+    if not rows:
+        return []
+    sizes = [next((row for row in results.of("scale", size=size)), None) for size in ("small", "large")]
+    names = [f"{size['events']:,} events, {size['bytes'] / 2**20:,.0f} MiB" if size else "–"
+             for size in sizes]
+    return ["## Scale", "", SCALE_NOTE, ""] + table(
+        ["question", "time, large / small",
+         f"{names[0]}: ms", "events per second of CPU", f"{names[1]}: ms", "events per second of CPU"],
+        rows)
+
+
 def render(machine, results):
     lines = ["# dse beside other recorders", "",
              "Made by `tests/bench/peers.sh --write`. All of a table ran in turn, in one run, on one "
@@ -142,6 +163,7 @@ def render(machine, results):
     lines += (["## Recording", "", RECORDING_NOTE, ""] + measured) if measured else []
     asked = offline_tables(results)
     lines += (["## Asking", "", ASKING_NOTE, ""] + asked) if asked else []
+    lines += scale_table(results)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -159,3 +181,8 @@ ASKING_NOTE = """\
 Captures called *same* are of the same mixed storm, by each tool; *large* is one of dse, where starting a
 process counts for little. *Events* are those that the question ranges over, fewer than the records
 read; rates are of them for a second of CPU, that of all processes of the pipeline."""
+
+SCALE_NOTE = """\
+The same questions to synthetic captures of a mixed storm on 128 CPUs, of `dse_scale` (tests/bench/scale.cc).
+*second* counts by process name in one second of the middle, *of one point* by number in the signals alone,
+which takes no state; *select* looks for a signal that never came, shown with all fields or with two."""

@@ -101,11 +101,21 @@ class Verdicts:
                       ratio(wall("dse"), wall("dse --jobs 2")), 1.8)
         self.at_least("stats --by proc.name", millions("count"), 100, " M events/s")
 
+    # ---- scale ----
+
+    def scale(self):
+        for question in ("second", "second of one point"):
+            wall = lambda size, asked=question: self._results.median("scale", "wall_s", size=size,
+                                                                    question=asked)
+            large = wall("large")
+            self.at_most(f"a {question}, of 200 M events", large and 1000 * large, 50, " ms")
+            self.at_most(f"a {question}, of 200 M events / of 2 M", ratio(large, wall("small")), 2)
+
 
 def verdicts(results):
     """(target, bound, found, verdict) of each."""
     all_of = Verdicts(results)
     for part in (all_of.cpu, all_of.size, all_of.slowdown, all_of.losses_and_memory, all_of.rates,
-                 all_of.timing, all_of.offline):
+                 all_of.timing, all_of.offline, all_of.scale):
         part()
     return all_of.lines
