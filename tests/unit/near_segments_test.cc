@@ -93,8 +93,8 @@ TEST(NearSegments, count_a_damaged_segment_in_where_nothing_tells_when_it_was) {
 }
 
 TEST(NearSegments, are_of_files) {
-  EXPECT_EQ(segments_near({"/none"}, 1, 2).error().code(), ErrorCode::io);
-  EXPECT_EQ(segments_near({"/dev/null"}, 1, 2).error().code(), ErrorCode::usage);
+  EXPECT_EQ(segments_near({"/none"}, 1, 2).error().code(), dse::ErrorCode::io);
+  EXPECT_EQ(segments_near({"/dev/null"}, 1, 2).error().code(), dse::ErrorCode::usage);
 }
 
 }  // namespace
