@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "replay/escape.h"
 #include "replay/render_value.h"
 
 namespace dse::replay {
@@ -47,6 +46,35 @@ void BatchRenderer::begin(const Renderer& renderer, const EventBatch& events,
   varies_.resize(columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) varies_[i] = classes_.varies(i);
   forget_templates();
+  plan_pieces();
+}
+
+// Which columns have so few distinct texts that each is worth being kept as it is written.
+void BatchRenderer::plan_pieces() {
+  texts_.assign(kSlack, '\0');
+  pieces_.resize(columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const bool kept = varies_[i] && columns_[i] && columns_[i]->is_text() &&
+                      columns_[i]->texts.size() <= chosen_.size();
+    pieces_[i].assign(kept ? columns_[i]->texts.size() : 0, {});
+  }
+}
+
+// nullptr: it is not kept.
+const BatchRenderer::Piece* BatchRenderer::piece_of(std::size_t value, std::uint32_t event) {
+  std::vector<Piece>& pieces = pieces_[value];
+  if (pieces.empty()) return nullptr;
+  Piece& piece = pieces[columns_[value]->slot(event)];
+  if (piece.size != 0) return &piece;
+  if (texts_.size() > kMaxLiterals) return nullptr;
+  text_.clear();
+  append_value(*events_, *columns_[value], renderer_->values()[value], event, text_);
+  if (text_.empty()) return nullptr;
+  texts_.resize(texts_.size() - kSlack);
+  piece = {static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text_.size())};
+  texts_ += text_;
+  texts_.append(kSlack, '\0');
+  return &piece;
 }
 
 void BatchRenderer::forget_templates() {
@@ -73,6 +101,11 @@ void BatchRenderer::make(Template& of, std::uint32_t event) {
 // `rest`: the bytes that must have room behind the value. Values of any length make it for themselves.
 char* BatchRenderer::write_value(std::size_t number, std::uint32_t event, char* at, TextBuffer& out,
                                  std::size_t rest) {
+  if (const Piece* piece = piece_of(number, event)) {
+    out.end_at(at);
+    at = out.room(piece->size + kSlack + rest);
+    return copy(texts_.data() + piece->begin, piece->size, at);
+  }
   const LineValue& value = renderer_->values()[number];
   const EventColumn& column = *columns_[number];
   const std::size_t slot = column.slot(event);
@@ -95,17 +128,6 @@ char* BatchRenderer::write_value(std::size_t number, std::uint32_t event, char* 
         std::string_view text = column.numbers[slot] ? "true" : "false";
         std::memcpy(at, text.data(), text.size());
         return at + text.size();
-      }
-      case FieldType::text: {
-        std::string_view text = column.texts[slot];
-        if (plain_prefix(text) != text.size()) break;
-        out.end_at(at);
-        at = out.room(text.size() + 2 + rest);
-        if (json) *at++ = '"';
-        std::memcpy(at, text.data(), text.size());
-        at += text.size();
-        if (json) *at++ = '"';
-        return at;
       }
       default: break;
     }

@@ -33,8 +33,15 @@ class BatchRenderer {
     std::size_t cuts = 0;            // where its cuts begin; 0: not made yet
   };
 
+  // A text as it is written, with its quotes and escapes: a piece of texts_.
+  struct Piece {
+    std::uint32_t begin = 0, size = 0;  // size 0: not made yet; none is empty
+  };
+
   void make(Template& of, std::uint32_t event);
   void forget_templates();
+  void plan_pieces();
+  const Piece* piece_of(std::size_t value, std::uint32_t event);
   char* write_value(std::size_t value, std::uint32_t event, char* at, TextBuffer& out,
                     std::size_t rest);
 
@@ -47,6 +54,8 @@ class BatchRenderer {
   std::vector<Template> templates_;   // by class
   std::string literals_;
   std::vector<Cut> cuts_;
+  std::vector<std::vector<Piece>> pieces_;  // by value, and then by slot of its column; empty: not kept
+  std::string texts_;
   TimeWriter times_;
   // Scratch:
   std::vector<Line::Cut> line_cuts_;

@@ -55,7 +55,7 @@ class SignalJoin::Walk {
   Walk(const format::Batch& batch, Arch arch, PendingSignals& pending)
       : batch_(batch),
         arch_(arch),
-        child_(u32(signal_number(arch, "SIGCHLD").value_or(17))),
+        child_(static_cast<std::uint32_t>(signal_number(arch, "SIGCHLD").value_or(17))),
         pending_(pending),
         sent_(TableView::columns_of(batch, DSE_SIGNAL_GENERATE)),
         delivered_(TableView::columns_of(batch, DSE_SIGNAL_DELIVER)),
