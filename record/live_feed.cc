@@ -166,7 +166,7 @@ void LiveFeed::finish_observing() {
 }
 
 void LiveFeed::append(std::span<const std::byte> record) {
-  if (rows_->empty()) rows_since_ = boot_time_ns();
+  if (rows_->empty()) rows_since_ = record_time(record);
   std::uint16_t kind;
   std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
   if (options_.redactor.redacts()) {
@@ -286,7 +286,8 @@ void LiveFeed::wait(std::uint64_t timeout_ns) {
   if (options_.low_latency && last_pass_records_ > kStormRecords) {
     pause(std::min(kStormPause, timeout_ns));
     timeout_ns = 0;
-  } else if (options_.low_latency) {
+  } else if (options_.low_latency || rows_->empty()) {
+    // The first record of a batch is news: it may get no older than flush_ns.
     programs_->arm();
     // What came before the arming wakes no one.
     for (const Ring& ring : programs_->rings())

@@ -135,7 +135,7 @@ class LiveFeed {
   bool drained_ = false;
 
   std::unique_ptr<format::Rows> rows_;                // being filled
-  std::uint64_t rows_since_ = 0;                      // when its first record came, boot time
+  std::uint64_t rows_since_ = 0;                      // the time of its first record, boot time
   std::vector<std::unique_ptr<format::Rows>> ready_;  // full, oldest first
   std::vector<std::unique_ptr<format::Rows>> spare_;
 

@@ -7,7 +7,8 @@
 namespace dse::record {
 namespace {
 
-constexpr std::uint64_t kTick = 250'000'000;
+// How often someone who watches is told; and how often limits and segments are looked after if no one does.
+constexpr std::uint64_t kTick = 250'000'000, kQuietTick = 1'000'000'000;
 
 std::uint64_t ns(const timeval& t) {
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u +
@@ -51,7 +52,8 @@ std::string Recorder::limit_reached() const {
 }
 
 Result<Account> Recorder::run(const std::function<void(const Account&)>& tick) {
-  std::uint64_t next_tick = boot_time_ns() + kTick;
+  const std::uint64_t period = tick ? kTick : kQuietTick;
+  std::uint64_t next_tick = boot_time_ns() + period;
   std::string reason;
   while (true) {
     std::uint64_t now = boot_time_ns();
@@ -66,7 +68,7 @@ Result<Account> Recorder::run(const std::function<void(const Account&)>& tick) {
     else
       DSE_TRY(recording_->tick());
     if (boot_time_ns() >= next_tick) {
-      next_tick = boot_time_ns() + kTick;
+      next_tick = boot_time_ns() + period;
       if (tick) tick(account());
     }
   }

@@ -39,7 +39,7 @@ class Recorder {
   static Result<std::unique_ptr<Recorder>> start(const RecorderOptions& options,
                                                  format::FileSystem& fs);
 
-  // Records until a limit, stop() or an error. `tick` is called a few times a second.
+  // Records until a limit, stop() or an error. `tick`, if there is one, is called a few times a second.
   Result<Account> run(const std::function<void(const Account&)>& tick);
   // Ends run() with everything written. From any thread and from a signal handler.
   void stop() { feed_->stop(); }

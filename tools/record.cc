@@ -1,5 +1,6 @@
 // dse record: this host, into a capture.
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include <fmt/format.h>
@@ -115,7 +116,9 @@ int run(Options& options, CLI::App& app) {
   if (asked) recorder->stop();
 
   StatusLine status;
-  auto account = recorder->run([&](const record::Account& now) { status.show(now); });
+  std::function<void(const record::Account&)> watch;
+  if (stderr_is_terminal()) watch = [&](const record::Account& now) { status.show(now); };
+  auto account = recorder->run(watch);
   if (!account) return fail(account.error());
   print_summary(*account, options.path);
   return options.fail_on_loss && total(account->losses) ? kLoss : kOk;
