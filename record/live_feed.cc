@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <set>
 #include <unordered_set>
 
@@ -36,14 +35,6 @@ constexpr std::uint64_t kCopyTime = 50'000;
 // Bytes of the environment that are looked at for the variables that are kept.
 constexpr std::uint32_t kMaxEnv = 131072;
 
-constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
-
-std::uint64_t record_time(std::span<const std::byte> record) {
-  std::uint64_t time;
-  std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
-  return time;
-}
-
 void pause(std::uint64_t ns) {
   timespec span{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
   ::nanosleep(&span, nullptr);
@@ -66,6 +57,7 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   programs.max_env = options.redactor.keeps_env() ? kMaxEnv : 0;
   programs.cgroup_subsys = feed->hierarchy_.subsys;
   DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
+  feed->merge_.emplace(feed->programs_->rings());
 
   feed->stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   feed->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -227,53 +219,23 @@ void LiveFeed::append_own(std::span<const std::byte> record) {
 }
 
 void LiveFeed::begin_pass() {
-  std::uint64_t now = boot_time_ns();
-  complete_until_ = kForever;
-  for (Ring& ring : programs_->rings()) {
-    ring.begin_pass(now - kCopyTime);
-    if (!detached_) complete_until_ = std::min(complete_until_, ring.complete_until());
-  }
-  last_pass_records_ = 0;
-  pass_open_ = true;
+  merge_->begin_pass(boot_time_ns() - kCopyTime, detached_);
+  before_pass_ = appended_;
 }
 
-// Merges the rings by time, as far as no ring can still bring something earlier. True when the pass
-// is done, false when the batch is full.
+bool LiveFeed::is_full() const {
+  return rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes;
+}
+
+// True when the pass is done, false when the batch is full.
 bool LiveFeed::collect() {
-  auto& rings = programs_->rings();
-  head_times_.clear();
-  for (Ring& ring : rings) {
-    auto head = ring.head();
-    head_times_.push_back(head.empty() ? kForever : record_time(head));
-  }
-  while (!at_limit()) {
-    // The earliest head, and until when it stays the earliest: records come in runs of one CPU.
-    std::size_t first = 0;
-    std::uint64_t time = kForever, limit = complete_until_;
-    for (std::size_t i = 0; i < head_times_.size(); ++i) {
-      if (head_times_[i] < time) {
-        limit = std::min(limit, time);
-        time = head_times_[i];
-        first = i;
-      } else {
-        limit = std::min(limit, head_times_[i]);
-      }
-    }
-    if (time == kForever || time > complete_until_) break;
-    Ring& ring = rings[first];
-    while (time <= limit && !at_limit()) {
-      if (rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes) return false;
-      append(ring.head());
-      ring.pop();
-      ++last_pass_records_;
-      auto head = ring.head();
-      time = head.empty() ? kForever : record_time(head);
-      if (head.empty()) break;
-    }
-    head_times_[first] = time;
-  }
-  for (Ring& ring : rings) ring.release();
-  pass_open_ = false;
+  const bool done = merge_->deliver([this](std::span<const std::byte> record) {
+    if (at_limit() || is_full()) return false;
+    append(record);
+    return true;
+  });
+  if (!done && !at_limit()) return false;
+  merge_->end_pass();
   return true;
 }
 
@@ -283,7 +245,7 @@ bool LiveFeed::batch_is_due(std::uint64_t now) const {
 }
 
 void LiveFeed::wait(std::uint64_t timeout_ns) {
-  if (options_.low_latency && last_pass_records_ > kStormRecords) {
+  if (options_.low_latency && appended_ - before_pass_ > kStormRecords) {
     pause(std::min(kStormPause, timeout_ns));
     timeout_ns = 0;
   } else if (options_.low_latency) {
@@ -316,7 +278,7 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
       return Item{What::rows, std::move(rows)};
     }
     check_stop();
-    if (!pass_open_) begin_pass();
+    if (!merge_->pass_open()) begin_pass();
     if (!collect()) return Item{What::rows, flush()};
     // Now everything before these in the stream is older.
     sample_clock(boot_time_ns());
@@ -350,7 +312,7 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
 
 // Empties the rings as they are now, while something else takes longer than they can hold out.
 void LiveFeed::drain_into_ready() {
-  while (pass_open_ && !collect()) ready_.push_back(flush());
+  while (merge_->pass_open() && !collect()) ready_.push_back(flush());
   begin_pass();
   while (!collect()) ready_.push_back(flush());
 }

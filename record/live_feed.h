@@ -21,6 +21,7 @@
 #include "record/metadata_reader.h"
 #include "record/observer.h"
 #include "record/programs.h"
+#include "record/ring_merge.h"
 
 namespace dse::record {
 
@@ -92,6 +93,7 @@ class LiveFeed {
   void drain_into_ready();
   void begin_pass();
   bool collect();
+  bool is_full() const;
   void append(std::span<const std::byte> record);
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
@@ -139,10 +141,8 @@ class LiveFeed {
   std::vector<std::unique_ptr<format::Rows>> ready_;  // full, oldest first
   std::vector<std::unique_ptr<format::Rows>> spare_;
 
-  std::vector<std::uint64_t> head_times_;  // of the rings, while they are merged
-  bool pass_open_ = false;
-  std::uint64_t complete_until_ = 0;
-  std::uint64_t last_pass_records_ = 0;
+  std::optional<RingMerge> merge_;
+  std::uint64_t before_pass_ = 0;  // of appended_
 
   ClockPair clock_{};  // the last sample in the stream
   std::uint64_t clock_seq_ = 0;
