@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 #include <unordered_set>
 
 #include "record/proc.h"
@@ -90,9 +89,9 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   DSE_TRY(feed->learn_names());
   feed->observer_.emplace(*feed->programs_, options.ring_bytes);
   if (options.container_metadata) {
-    feed->metadata_reader_.emplace(MetadataPlaces());
+    feed->containers_.emplace(feed->hierarchy_, feed->options_.redactor);
     event.events = EPOLLIN;
-    ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->metadata_reader_->event_fd(), &event);
+    ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->containers_->event_fd(), &event);
   }
   return feed;
 }
@@ -175,41 +174,8 @@ void LiveFeed::append(std::span<const std::byte> record) {
     rows_->append(record, streams_);
   }
   ++appended_;
-  if (metadata_reader_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
-    note_cgroup(record);
-}
-
-// A cgroup that is made may be a container's; of one that is removed nothing need be known any more.
-void LiveFeed::note_cgroup(std::span<const std::byte> record) {
-  struct {
-    dse_header header;
-    dse_cgroup_mkdir body;  // that of rmdir is the same
-  } fixed;
-  if (record.size() < sizeof(fixed)) return;
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
-  if (fixed.body.hierarchy != hierarchy_.id) return;
-  std::string path(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
-                   record.size() - sizeof(fixed));
-  if (fixed.header.kind == DSE_CGROUP_RMDIR)
-    metadata_.erase(path);
-  else
-    request_metadata(path);
-}
-
-void LiveFeed::request_metadata(const std::string& cgroup_path) {
-  if (!may_be_container(cgroup_path)) return;
-  metadata_[cgroup_path];
-  metadata_reader_->request(cgroup_path);
-}
-
-void LiveFeed::take_metadata() {
-  if (!metadata_reader_ || detached_) return;
-  for (const ContainerMetadata& found : metadata_reader_->take()) {
-    auto cgroup = metadata_.find(found.cgroup_path);
-    if (cgroup == metadata_.end()) continue;  // it has gone meanwhile
-    cgroup->second = metadata_record(found, options_.redactor, metadata_seq_++);
-    append_own(cgroup->second);
-  }
+  if (containers_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
+    containers_->note(record);
 }
 
 void LiveFeed::append_own(std::span<const std::byte> record) {
@@ -283,7 +249,8 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
     // Now everything before these in the stream is older.
     sample_clock(boot_time_ns());
     observe(boot_time_ns());
-    take_metadata();
+    if (containers_ && !detached_)
+      containers_->take([this](std::span<const std::byte> record) { append_own(record); });
     if (at_limit() && !drained_) {
       check_stop();
       drained_ = true;  // what else is in the rings came too late
@@ -367,16 +334,14 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
     for (const dse_socket_snapshot& socket : sockets) builder.add(socket);
   }
   for (const ProcessRow& process : processes) builder.add(process);
-  std::set<std::string> there;
+  if (containers_) containers_->begin_listing();
   builder.add_cgroups(hierarchy_, [&](const std::string& path) {
-    if (!metadata_reader_ || !may_be_container(path)) return;
-    there.insert(path);
-    if (!metadata_.count(path)) request_metadata(path);
+    if (containers_) containers_->listed(path);
   });
-  // What is not there has gone without a record.
-  std::erase_if(metadata_, [&](const auto& known) { return !there.count(known.first); });
-  for (const auto& [path, record] : metadata_)
-    if (!record.empty()) builder.add_record(record);
+  if (containers_) {
+    containers_->end_listing();
+    containers_->for_each([&](const auto& record) { builder.add_record(record); });
+  }
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +17,7 @@
 #include "format/rows.h"
 #include "format/source.h"
 #include "record/host.h"
-#include "record/metadata_reader.h"
+#include "record/known_containers.h"
 #include "record/observer.h"
 #include "record/programs.h"
 #include "record/ring_merge.h"
@@ -97,9 +96,6 @@ class LiveFeed {
   void append(std::span<const std::byte> record);
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
-  void note_cgroup(std::span<const std::byte> record);
-  void request_metadata(const std::string& cgroup_path);
-  void take_metadata();
   void finish_observing();
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
@@ -124,12 +120,9 @@ class LiveFeed {
   format::FileHandle epoll_;
   std::optional<Observer> observer_;
   std::function<Written()> written_;
-  std::optional<MetadataReader> metadata_reader_;
-  // By path, cgroups that may be containers' and are there: what is known of them, as a record.
-  std::map<std::string, std::vector<std::byte>> metadata_;
+  std::optional<KnownContainers> containers_;
   std::optional<format::NameRedactor> names_;  // of the stream and of all snapshots
   std::vector<std::byte> kept_;                // the record at hand, without what must not be kept
-  std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
   std::uint64_t own_records_ = 0;  // others
