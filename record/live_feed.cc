@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
-#include <set>
 #include <unordered_set>
 
 #include "record/proc.h"
@@ -36,14 +34,6 @@ constexpr std::uint64_t kCopyTime = 50'000;
 // Bytes of the environment that are looked at for the variables that are kept.
 constexpr std::uint32_t kMaxEnv = 131072;
 
-constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
-
-std::uint64_t record_time(std::span<const std::byte> record) {
-  std::uint64_t time;
-  std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
-  return time;
-}
-
 void pause(std::uint64_t ns) {
   timespec span{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
   ::nanosleep(&span, nullptr);
@@ -66,6 +56,7 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   programs.max_env = options.redactor.keeps_env() ? kMaxEnv : 0;
   programs.cgroup_subsys = feed->hierarchy_.subsys;
   DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
+  feed->merge_.emplace(feed->programs_->rings());
 
   feed->stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   feed->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -98,9 +89,9 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   DSE_TRY(feed->learn_names());
   feed->observer_.emplace(*feed->programs_, options.ring_bytes);
   if (options.container_metadata) {
-    feed->metadata_reader_.emplace(MetadataPlaces());
+    feed->containers_.emplace(feed->hierarchy_, feed->options_.redactor);
     event.events = EPOLLIN;
-    ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->metadata_reader_->event_fd(), &event);
+    ::epoll_ctl(feed->epoll_.get(), EPOLL_CTL_ADD, feed->containers_->event_fd(), &event);
   }
   return feed;
 }
@@ -183,41 +174,8 @@ void LiveFeed::append(std::span<const std::byte> record) {
     rows_->append(record, streams_);
   }
   ++appended_;
-  if (metadata_reader_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
-    note_cgroup(record);
-}
-
-// A cgroup that is made may be a container's; of one that is removed nothing need be known any more.
-void LiveFeed::note_cgroup(std::span<const std::byte> record) {
-  struct {
-    dse_header header;
-    dse_cgroup_mkdir body;  // that of rmdir is the same
-  } fixed;
-  if (record.size() < sizeof(fixed)) return;
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
-  if (fixed.body.hierarchy != hierarchy_.id) return;
-  std::string path(reinterpret_cast<const char*>(record.data()) + sizeof(fixed),
-                   record.size() - sizeof(fixed));
-  if (fixed.header.kind == DSE_CGROUP_RMDIR)
-    metadata_.erase(path);
-  else
-    request_metadata(path);
-}
-
-void LiveFeed::request_metadata(const std::string& cgroup_path) {
-  if (!may_be_container(cgroup_path)) return;
-  metadata_[cgroup_path];
-  metadata_reader_->request(cgroup_path);
-}
-
-void LiveFeed::take_metadata() {
-  if (!metadata_reader_ || detached_) return;
-  for (const ContainerMetadata& found : metadata_reader_->take()) {
-    auto cgroup = metadata_.find(found.cgroup_path);
-    if (cgroup == metadata_.end()) continue;  // it has gone meanwhile
-    cgroup->second = metadata_record(found, options_.redactor, metadata_seq_++);
-    append_own(cgroup->second);
-  }
+  if (containers_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
+    containers_->note(record);
 }
 
 void LiveFeed::append_own(std::span<const std::byte> record) {
@@ -227,53 +185,23 @@ void LiveFeed::append_own(std::span<const std::byte> record) {
 }
 
 void LiveFeed::begin_pass() {
-  std::uint64_t now = boot_time_ns();
-  complete_until_ = kForever;
-  for (Ring& ring : programs_->rings()) {
-    ring.begin_pass(now - kCopyTime);
-    if (!detached_) complete_until_ = std::min(complete_until_, ring.complete_until());
-  }
-  last_pass_records_ = 0;
-  pass_open_ = true;
+  merge_->begin_pass(boot_time_ns() - kCopyTime, detached_);
+  before_pass_ = appended_;
 }
 
-// Merges the rings by time, as far as no ring can still bring something earlier. True when the pass
-// is done, false when the batch is full.
+bool LiveFeed::is_full() const {
+  return rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes;
+}
+
+// True when the pass is done, false when the batch is full.
 bool LiveFeed::collect() {
-  auto& rings = programs_->rings();
-  head_times_.clear();
-  for (Ring& ring : rings) {
-    auto head = ring.head();
-    head_times_.push_back(head.empty() ? kForever : record_time(head));
-  }
-  while (!at_limit()) {
-    // The earliest head, and until when it stays the earliest: records come in runs of one CPU.
-    std::size_t first = 0;
-    std::uint64_t time = kForever, limit = complete_until_;
-    for (std::size_t i = 0; i < head_times_.size(); ++i) {
-      if (head_times_[i] < time) {
-        limit = std::min(limit, time);
-        time = head_times_[i];
-        first = i;
-      } else {
-        limit = std::min(limit, head_times_[i]);
-      }
-    }
-    if (time == kForever || time > complete_until_) break;
-    Ring& ring = rings[first];
-    while (time <= limit && !at_limit()) {
-      if (rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes) return false;
-      append(ring.head());
-      ring.pop();
-      ++last_pass_records_;
-      auto head = ring.head();
-      time = head.empty() ? kForever : record_time(head);
-      if (head.empty()) break;
-    }
-    head_times_[first] = time;
-  }
-  for (Ring& ring : rings) ring.release();
-  pass_open_ = false;
+  const bool done = merge_->deliver([this](std::span<const std::byte> record) {
+    if (at_limit() || is_full()) return false;
+    append(record);
+    return true;
+  });
+  if (!done && !at_limit()) return false;
+  merge_->end_pass();
   return true;
 }
 
@@ -283,7 +211,7 @@ bool LiveFeed::batch_is_due(std::uint64_t now) const {
 }
 
 void LiveFeed::wait(std::uint64_t timeout_ns) {
-  if (options_.low_latency && last_pass_records_ > kStormRecords) {
+  if (options_.low_latency && appended_ - before_pass_ > kStormRecords) {
     pause(std::min(kStormPause, timeout_ns));
     timeout_ns = 0;
   } else if (options_.low_latency || rows_->empty()) {
@@ -317,12 +245,13 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
       return Item{What::rows, std::move(rows)};
     }
     check_stop();
-    if (!pass_open_) begin_pass();
+    if (!merge_->pass_open()) begin_pass();
     if (!collect()) return Item{What::rows, flush()};
     // Now everything before these in the stream is older.
     sample_clock(boot_time_ns());
     observe(boot_time_ns());
-    take_metadata();
+    if (containers_ && !detached_)
+      containers_->take([this](std::span<const std::byte> record) { append_own(record); });
     if (at_limit() && !drained_) {
       check_stop();
       drained_ = true;  // what else is in the rings came too late
@@ -351,7 +280,7 @@ Result<LiveFeed::Item> LiveFeed::next(std::uint64_t timeout_ns) {
 
 // Empties the rings as they are now, while something else takes longer than they can hold out.
 void LiveFeed::drain_into_ready() {
-  while (pass_open_ && !collect()) ready_.push_back(flush());
+  while (merge_->pass_open() && !collect()) ready_.push_back(flush());
   begin_pass();
   while (!collect()) ready_.push_back(flush());
 }
@@ -406,16 +335,14 @@ Result<LiveFeed::Beginning> LiveFeed::begin_segment() {
     for (const dse_socket_snapshot& socket : sockets) builder.add(socket);
   }
   for (const ProcessRow& process : processes) builder.add(process);
-  std::set<std::string> there;
+  if (containers_) containers_->begin_listing();
   builder.add_cgroups(hierarchy_, [&](const std::string& path) {
-    if (!metadata_reader_ || !may_be_container(path)) return;
-    there.insert(path);
-    if (!metadata_.count(path)) request_metadata(path);
+    if (containers_) containers_->listed(path);
   });
-  // What is not there has gone without a record.
-  std::erase_if(metadata_, [&](const auto& known) { return !there.count(known.first); });
-  for (const auto& [path, record] : metadata_)
-    if (!record.empty()) builder.add_record(record);
+  if (containers_) {
+    containers_->end_listing();
+    containers_->for_each([&](const auto& record) { builder.add_record(record); });
+  }
   snapshot.span.end_time = boot_time_ns();
   snapshot.span.end_streams = programs_->positions();
 

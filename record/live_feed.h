@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,9 +17,10 @@
 #include "format/rows.h"
 #include "format/source.h"
 #include "record/host.h"
-#include "record/metadata_reader.h"
+#include "record/known_containers.h"
 #include "record/observer.h"
 #include "record/programs.h"
+#include "record/ring_merge.h"
 
 namespace dse::record {
 
@@ -92,12 +92,10 @@ class LiveFeed {
   void drain_into_ready();
   void begin_pass();
   bool collect();
+  bool is_full() const;
   void append(std::span<const std::byte> record);
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
-  void note_cgroup(std::span<const std::byte> record);
-  void request_metadata(const std::string& cgroup_path);
-  void take_metadata();
   void finish_observing();
   bool at_limit() const { return options_.max_records && appended_ >= options_.max_records; }
   void check_stop();
@@ -122,12 +120,9 @@ class LiveFeed {
   format::FileHandle epoll_;
   std::optional<Observer> observer_;
   std::function<Written()> written_;
-  std::optional<MetadataReader> metadata_reader_;
-  // By path, cgroups that may be containers' and are there: what is known of them, as a record.
-  std::map<std::string, std::vector<std::byte>> metadata_;
+  std::optional<KnownContainers> containers_;
   std::optional<format::NameRedactor> names_;  // of the stream and of all snapshots
   std::vector<std::byte> kept_;                // the record at hand, without what must not be kept
-  std::uint64_t metadata_seq_ = 0;
   bool sockets_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
   std::uint64_t own_records_ = 0;  // others
@@ -139,10 +134,8 @@ class LiveFeed {
   std::vector<std::unique_ptr<format::Rows>> ready_;  // full, oldest first
   std::vector<std::unique_ptr<format::Rows>> spare_;
 
-  std::vector<std::uint64_t> head_times_;  // of the rings, while they are merged
-  bool pass_open_ = false;
-  std::uint64_t complete_until_ = 0;
-  std::uint64_t last_pass_records_ = 0;
+  std::optional<RingMerge> merge_;
+  std::uint64_t before_pass_ = 0;  // of appended_
 
   ClockPair clock_{};  // the last sample in the stream
   std::uint64_t clock_seq_ = 0;
