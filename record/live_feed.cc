@@ -34,6 +34,12 @@ constexpr std::uint64_t kCopyTime = 50'000;
 // Bytes of the environment that are looked at for the variables that are kept.
 constexpr std::uint32_t kMaxEnv = 131072;
 
+std::uint64_t record_time(std::span<const std::byte> record) {
+  std::uint64_t time;
+  std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
+  return time;
+}
+
 void pause(std::uint64_t ns) {
   timespec span{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
   ::nanosleep(&span, nullptr);
