@@ -100,8 +100,8 @@ TEST(ring_merge, every_record_from_another_ring) {
 
 TEST(ring_merge, equal_times_come_by_ring) {
   Merged merged(3);
-  for (std::size_t ring : {2, 0, 1})
-    for (std::uint64_t time : {7, 7, 8}) merged.put(ring, time);
+  for (std::size_t ring : {2u, 0u, 1u})
+    for (std::uint64_t time : {7u, 7u, 8u}) merged.put(ring, time);
   EXPECT_EQ(merged.pass(kForever),
             (Order{{7, 0}, {7, 0}, {7, 1}, {7, 1}, {7, 2}, {7, 2}, {8, 0}, {8, 1}, {8, 2}}));
   merged.put(2, 9);
@@ -112,7 +112,7 @@ TEST(ring_merge, equal_times_come_by_ring) {
 
 TEST(ring_merge, what_is_later_than_the_pass_waits) {
   Merged merged(2);
-  for (std::uint64_t time : {1, 5, 6}) merged.put(0, time);
+  for (std::uint64_t time : {1u, 5u, 6u}) merged.put(0, time);
   merged.put(1, 3);
   EXPECT_EQ(merged.pass(4), (Order{{1, 0}, {3, 1}}));
   EXPECT_EQ(merged.pass(5), (Order{{5, 0}}));
@@ -208,7 +208,7 @@ TEST(ring_merge, records_over_the_end_of_the_data_are_whole) {
   std::mt19937_64 random{1};
   for (std::uint64_t time = 1; time < 3000; ++time) {
     Records expected;
-    for (std::size_t ring : {0, 1}) {
+    for (std::size_t ring : {0u, 1u}) {
       expected.push_back(record_at(time, ring, random() % 900));
       ASSERT_TRUE(rings[ring].put(bytes_of(expected.back())));
     }
@@ -253,7 +253,7 @@ TEST(ring_merge, agrees_with_sorting) {
 TEST(ring, tells_the_most_that_was_in_use) {
   SimulatedRings rings(1, kPage);
   Ring& ring = rings.rings()[0];
-  for (std::uint64_t time : {1, 2, 3}) rings[0].put(bytes_of(record_at(time, 0)));
+  for (std::uint64_t time : {1u, 2u, 3u}) rings[0].put(bytes_of(record_at(time, 0)));
   const std::uint64_t used = rings[0].position();
   EXPECT_TRUE(ring.has_more());
   ring.begin_pass(4);
