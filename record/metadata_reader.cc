@@ -15,9 +15,11 @@
 namespace dse::record {
 namespace {
 
+// A cgroup is made before its runtime writes anything, on a busy host long before.
 constexpr std::chrono::milliseconds kPauses[] = {
-    std::chrono::milliseconds(5), std::chrono::milliseconds(20), std::chrono::milliseconds(80),
-    std::chrono::milliseconds(320), std::chrono::milliseconds(1000)};
+    std::chrono::milliseconds(5),   std::chrono::milliseconds(20),  std::chrono::milliseconds(80),
+    std::chrono::milliseconds(160), std::chrono::milliseconds(320), std::chrono::milliseconds(640),
+    std::chrono::milliseconds(1000)};
 // Nobody takes: what was found stays bounded, and the rest waits.
 constexpr std::size_t kMaxFound = 1024;
 

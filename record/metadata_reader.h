@@ -17,8 +17,8 @@
 
 namespace dse::record {
 
-// What a runtime has not written yet is looked for again after 5, 20, 80, 320 and 1000 ms; what is
-// not there then is given up, silently. All functions may be called from any thread.
+// What a runtime has not written yet is looked for again after 5, 20, 80, 160, 320, 640 and 1000 ms; what
+// is not there then is given up, silently. All functions may be called from any thread.
 class MetadataReader {
  public:
   // Where the system has no thread or no descriptors left, nothing is ever found.

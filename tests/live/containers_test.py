@@ -183,7 +183,8 @@ class Runc(Case):
         recorder = self.recorder("c", *live.ROOMY)
         init = self.detached(name, bundle)
         self.assertEqual(self.runc("exec", name, "/bin/true").code, 0)
-        live.settle()
+        for _ in range(4):  # until runc's state has been asked for once more
+            live.settle()
         self.assertEqual(self.runc("kill", name, "KILL").code, 0)
         self.ended(name)
         events = self.events(recorder)
