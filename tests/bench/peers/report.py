@@ -164,6 +164,7 @@ def render(machine, results):
     asked = offline_tables(results)
     lines += (["## Asking", "", ASKING_NOTE, ""] + asked) if asked else []
     lines += scale_table(results)
+    lines += ["## Where the time of what is missed goes", "", MISSED_NOTE]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -186,3 +187,22 @@ SCALE_NOTE = """\
 The same questions to synthetic captures of a mixed storm on 128 CPUs, of `dse_scale` (tests/bench/scale.cc).
 *second* counts by process name in one second of the middle, *of one point* by number in the signals alone,
 which takes no state; *select* looks for a signal that never came, shown with all fields or with two."""
+
+# By hand: what profiles and instruction counts say. To be gone through whenever results are written.
+MISSED_NOTE = """\
+- *Recorder CPU.* A signal is two records of dse's, each with who it was in full: 120 bytes of task beside
+  those of the event. `perf -z, kinds of dse` shows what two records cost perf. Of a signal's record
+  (instructions, tests/bench/instructions): 480 to take it out of the ring into rows, where the task is looked
+  up, 180 to make columns of them, 490 to compress these. Reading what another CPU has written costs most of
+  the first part: the ring's lines come from that CPU's cache. To be nearer to perf, the kernel side would have
+  to write less: the task once, and its number from then on.
+- *Bytes.* Times, handlers' addresses and senders are most of what is left; perf keeps none but the first.
+- *Start.* 70 ms are the kernel's, which verifies 18 programs and, where it must, follows their types; 40 ms
+  are libbpf's, which looks up the types of the programs among those of the kernel.
+- *Selective query.* Where all fields are shown, the sender of a signal that passes comes from records that do
+  not: each signal sent and taken is followed, in case. *select, few fields* (Scale) is the same question where
+  nothing must be remembered. To have both, a second pass would follow only those that the first one chose.
+- *Count.* Two fifths are the state that containers' events come from, a fifth each unpacking and the events'
+  own columns.
+- *A second* of many points begins at the start of the capture, as what an event tells may come from there.
+  With `--near` it begins with its segment."""

@@ -27,6 +27,7 @@ def questions(dse, capture, seconds):
     count = f"{dse} stats -q -o csv --top 0"
     return {
         "second": f"{count} --by proc.name {window} {capture}",
+        "second --near": f"{count} --by proc.name {window} --near {capture}",
         "second of one point": f"{count} --point SignalDelivered --by sig.num {window} {capture}",
         "select": f"{dse} replay -q -o json {capture} -s 'sig.num = 64'",
         "select, few fields": (f"{dse} replay -q -o json --point SignalDelivered "
