@@ -3,8 +3,9 @@
  * The records that the kernel side writes into the ring buffers, byte for byte.
  *
  * A record is a dse_header, the fixed body of its kind, and then the variable parts of that body
- * in the order of their *_size members, without padding. All integers are in the byte order of the
- * recording machine. No struct has padding, so every byte of a record is written on purpose.
+ * in the order of their *_size members, without padding. In a ring it begins with a dse_ring_header
+ * instead, which names the task by a number. All integers are in the byte order of the recording
+ * machine. No struct has padding, so every byte of a record is written on purpose.
  *
  * format/capture.capnp describes the same bodies as columns, field for field in the same order; a
  * test compares the two through the BTF of these structs.
@@ -24,6 +25,9 @@
 #define DSE_PATH_MAX 4096
 /* Inode number of the initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
 #define DSE_INITIAL_PID_NS 0xEFFFFFFCU
+
+/* dse_ring_header.kind of a dse_ring_task. */
+#define DSE_RING_TASK 0
 
 enum dse_kind {
 	DSE_PROCESS_FORK = 1,
@@ -119,6 +123,27 @@ struct dse_header {
 	__u16 cpu;
 	struct dse_task task;
 };
+
+/*
+ * How a record begins in a ring. Most are of a task that was named there a moment ago, so a task is
+ * written once, and from then on told by a number.
+ */
+struct dse_ring_header {
+	__u64 time_ns;
+	__u64 seq;
+	__u32 task; /* its number: that of the latest dse_ring_task of this ring which has it */
+	__u16 kind;
+	__u16 cpu;
+};
+
+/* Not a record: what a number stands for from here on, until it is given away again. */
+struct dse_ring_task {
+	struct dse_ring_header header; /* kind: DSE_RING_TASK; seq: 0 */
+	struct dse_task task;
+};
+
+/* Numbers are given in order, and none is named that is this much older than the latest one. */
+#define DSE_RING_TASKS 256
 
 struct dse_process_fork {
 	__u64 child_start_time_ns;
@@ -407,6 +432,8 @@ struct dse_counters {
 #endif
 DSE_ABI_SIZE(dse_task, 96);
 DSE_ABI_SIZE(dse_header, 120);
+DSE_ABI_SIZE(dse_ring_header, 24);
+DSE_ABI_SIZE(dse_ring_task, 120);
 DSE_ABI_SIZE(dse_process_fork, 40);
 DSE_ABI_SIZE(dse_process_exec, 104);
 DSE_ABI_SIZE(dse_process_exec_fail, 32);

@@ -23,7 +23,7 @@ static __always_inline void output(struct emit *e, __u32 kind, void *record, __u
 }
 
 struct mkdir_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_cgroup_mkdir body;
 };
 
@@ -46,7 +46,7 @@ static __always_inline int made_or_removed(struct cgroup *cgroup, const char *pa
 	r->body.parent_id = parent ? parent->cgroup->kn->id : 0;
 	r->body.hierarchy = from->root->hierarchy_id;
 	r->body.path_size = path_size;
-	fill_header(&r->header, &e, kind, size);
+	fill_header(&r->header, &e, kind);
 	output(&e, kind, r, size);
 	return 0;
 }
@@ -64,7 +64,7 @@ int BPF_PROG(cgroup_rmdir, struct cgroup *cgroup, const char *path)
 }
 
 struct attach_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_cgroup_attach body;
 };
 
@@ -92,7 +92,7 @@ int BPF_PROG(cgroup_attach, struct cgroup *cgroup, const char *path, struct task
 	r->body.vpid = vpid;
 	r->body.flags = threadgroup ? DSE_ATTACH_THREADGROUP : 0;
 	r->body.path_size = path_size;
-	fill_header(&r->header, &e, DSE_CGROUP_ATTACH, size);
+	fill_header(&r->header, &e, DSE_CGROUP_ATTACH);
 	output(&e, DSE_CGROUP_ATTACH, r, size);
 	return 0;
 }

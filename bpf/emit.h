@@ -57,7 +57,7 @@ struct {
 /*
  * Room to put a record of variable size together: one value per CPU, in a plain array because
  * per-CPU values are limited to 32 KiB. The recorder sets the number of values and their size:
- * sizeof(struct dse_header) + the largest body + 4 * DSE_PATH_MAX + max_args + max_env, of which one
+ * sizeof(struct dse_ring_header) + the largest body + 4 * DSE_PATH_MAX + max_args + max_env, of which one
  * DSE_PATH_MAX is there to keep the verifier happy.
  */
 struct {
@@ -67,41 +67,36 @@ struct {
 	__uint(value_size, 1 << 20);
 } scratch SEC(".maps");
 
+/*
+ * The tasks that the ring of this CPU knows, by their thread ids; where two of them share a slot, each
+ * replaces the other.
+ */
+#define TASK_SLOTS 64
+struct known_task {
+	struct dse_task task;
+	__u32 number; /* 0: none */
+	__u32 busy;   /* a program is writing it; one that interrupts that program leaves it alone */
+};
+struct known_tasks {
+	__u32 latest; /* the number that was given last */
+	__u32 reserved;
+	struct known_task slots[TASK_SLOTS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct known_tasks);
+} tasks SEC(".maps");
+
 /* A record under way. */
 struct emit {
 	struct dse_counters *counters;
 	void *ring;
 	__u64 seq;
 	__u32 cpu;
+	__u32 task; /* its number */
 };
-
-/* Takes the next sequence number of `kind`; false only where a map look-up cannot fail. */
-static __always_inline bool emit_begin(struct emit *e, __u32 kind)
-{
-	__u32 zero = 0;
-
-	e->cpu = bpf_get_smp_processor_id();
-	e->counters = bpf_map_lookup_elem(&counters, &zero);
-	if (!e->counters)
-		return false;
-	e->seq = e->counters->seen[kind]++;
-	e->ring = bpf_map_lookup_elem(&rings, &e->cpu);
-	if (!e->ring) {
-		e->counters->refused[kind]++;
-		return false;
-	}
-	return true;
-}
-
-static __always_inline void *emit_reserve(struct emit *e, __u32 kind, __u32 size)
-{
-	if (!emit_begin(e, kind))
-		return NULL;
-	void *record = bpf_ringbuf_reserve(e->ring, size, 0);
-	if (!record)
-		e->counters->refused[kind]++;
-	return record;
-}
 
 /* Wake-ups cost far more than records: one per watermark, or when the consumer asked. */
 static __always_inline __u64 emit_wakeup(struct emit *e, __u32 size)
@@ -202,15 +197,109 @@ static __always_inline void fill_task(struct dse_task *out, struct task_struct *
 	((__u64 *)out->comm)[1] = *(__u64 *)&task->comm[8];
 }
 
-static __always_inline void fill_header(struct dse_header *out, struct emit *e, __u32 kind,
-					__u32 size)
+static __always_inline bool same_task(const struct dse_task *a, const struct dse_task *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+	__u64 different = 0;
+
+	for (unsigned int i = 0; i < sizeof(*a) / sizeof(*x); i++)
+		different |= x[i] ^ y[i];
+	return !different;
+}
+
+/* Gives the task a number, which the ring says ahead of all that names it; 0: it has no room. */
+static __always_inline __u32 name_task(struct emit *e, struct known_tasks *known,
+				       const struct dse_task *task)
+{
+	struct dse_ring_task *r = bpf_ringbuf_reserve(e->ring, sizeof(*r), 0);
+
+	if (!r)
+		return 0;
+	/* Who interrupts this takes the same number and is done with it before this one goes on. */
+	__u32 number = known->latest + 1;
+	if (number == 0)
+		number = 1;
+	known->latest = number;
+	r->header.time_ns = bpf_ktime_get_boot_ns();
+	r->header.seq = 0;
+	r->header.task = number;
+	r->header.kind = DSE_RING_TASK;
+	r->header.cpu = e->cpu;
+	r->task = *task;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	e->counters->unsignalled += sizeof(*r);
+	return number;
+}
+
+/*
+ * The number of the current task; 0: the ring has no room. What is known of a task holds as long as
+ * every byte of it does. Programs interrupt one another on a CPU (a softirq in a system call), and then
+ * the current task, and its slot, are the same for both.
+ */
+static __always_inline __u32 task_number(struct emit *e)
+{
+	struct dse_task task;
+	__u32 zero = 0;
+	struct known_tasks *known = bpf_map_lookup_elem(&tasks, &zero);
+
+	if (!known)
+		return 0;
+	fill_task(&task, bpf_get_current_task_btf());
+	struct known_task *slot = &known->slots[task.tid & (TASK_SLOTS - 1)];
+	if (slot->busy)
+		return name_task(e, known, &task);
+	__u32 number = *(volatile __u32 *)&slot->number;
+	if (number && known->latest - number < DSE_RING_TASKS / 2 && same_task(&slot->task, &task) &&
+	    *(volatile __u32 *)&slot->number == number)
+		return number;
+	*(volatile __u32 *)&slot->busy = 1;
+	barrier();
+	number = name_task(e, known, &task);
+	slot->task = task;
+	slot->number = number;
+	barrier();
+	*(volatile __u32 *)&slot->busy = 0;
+	return number;
+}
+
+static __always_inline void fill_header(struct dse_ring_header *out, struct emit *e, __u32 kind)
 {
 	out->time_ns = bpf_ktime_get_boot_ns();
 	out->seq = e->seq;
-	out->size = size;
+	out->task = e->task;
 	out->kind = kind;
 	out->cpu = e->cpu;
-	fill_task(&out->task, bpf_get_current_task_btf());
+}
+
+/* Takes the next sequence number of `kind` and names the task; false: the ring has no room. */
+static __always_inline bool emit_begin(struct emit *e, __u32 kind)
+{
+	__u32 zero = 0;
+
+	e->cpu = bpf_get_smp_processor_id();
+	e->counters = bpf_map_lookup_elem(&counters, &zero);
+	if (!e->counters)
+		return false;
+	e->seq = e->counters->seen[kind]++;
+	e->ring = bpf_map_lookup_elem(&rings, &e->cpu);
+	e->task = e->ring ? task_number(e) : 0;
+	if (!e->task)
+		e->counters->refused[kind]++;
+	return e->task;
+}
+
+/* Room for a record of fixed size, its header filled in. */
+static __always_inline void *emit_reserve(struct emit *e, __u32 kind, __u32 size)
+{
+	if (!emit_begin(e, kind))
+		return NULL;
+	struct dse_ring_header *record = bpf_ringbuf_reserve(e->ring, size, 0);
+	if (!record) {
+		e->counters->refused[kind]++;
+		return NULL;
+	}
+	fill_header(record, e, kind);
+	return record;
 }
 
 #endif

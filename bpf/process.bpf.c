@@ -9,7 +9,7 @@
 #include "path.h"
 
 struct fork_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_process_fork body;
 };
 
@@ -24,7 +24,6 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 
 	if (!r)
 		return 0;
-	fill_header(&r->header, &e, DSE_PROCESS_FORK, sizeof(*r));
 	task_virtual_pid(child, &vpid, &ns_pid);
 	r->body.child_start_time_ns = from->group_leader->start_boottime;
 	r->body.child_cgroup_id = task_cgroup(child)->kn->id;
@@ -39,7 +38,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 }
 
 struct exec_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_process_exec body;
 	__u8 bytes[];
 };
@@ -171,7 +170,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	r->body.login_uid = facts.login_uid;
 	r->body.tty = facts.tty;
 	size = sizeof(*r) + at;
-	fill_header(&r->header, &e, DSE_PROCESS_EXEC, size);
+	fill_header(&r->header, &e, DSE_PROCESS_EXEC);
 	if (size > sizeof(*r) + DSE_PATH_MAX + MAX_BEGIN)
 		return 0;
 	if (bpf_ringbuf_output(e.ring, r, size, emit_wakeup(&e, size)))
@@ -180,7 +179,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 }
 
 struct exec_fail_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_process_exec_fail body;
 	__u8 bytes[];
 };
@@ -264,7 +263,7 @@ static __always_inline int exec_failed(long error, const char *filename,
 	r->body.dirfd = dirfd;
 	r->body.at_flags = at_flags;
 	size = sizeof(*r) + at;
-	fill_header(&r->header, &e, DSE_PROCESS_EXEC_FAIL, size);
+	fill_header(&r->header, &e, DSE_PROCESS_EXEC_FAIL);
 	if (size > sizeof(*r) + DSE_PATH_MAX + MAX_BEGIN)
 		return 0;
 	if (bpf_ringbuf_output(e.ring, r, size, emit_wakeup(&e, size)))
@@ -311,7 +310,7 @@ int process_exec_fail_at(struct syscall_trace_exit *ctx)
 #endif
 
 struct exit_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_process_exit body;
 };
 
@@ -377,7 +376,6 @@ int BPF_PROG(process_exit, struct task_struct *task)
 
 	if (!r)
 		return 0;
-	fill_header(&r->header, &e, DSE_PROCESS_EXIT, sizeof(*r));
 	bool last = signal->live.counter == 0;
 	__u32 status = task->exit_code;
 	if (signal->flags & SIGNAL_GROUP_EXIT)

@@ -55,7 +55,7 @@ static __always_inline struct siginfo_facts read_siginfo(int sig, struct kernel_
 }
 
 struct generate_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_signal_generate body;
 };
 
@@ -69,7 +69,6 @@ int BPF_PROG(signal_generate, int sig, struct kernel_siginfo *info, struct task_
 
 	if (!r)
 		return 0;
-	fill_header(&r->header, &e, DSE_SIGNAL_GENERATE, sizeof(*r));
 	struct siginfo_facts facts = read_siginfo(sig, info);
 	task_virtual_pid(task, &vpid, &ns_pid);
 	r->body.signal = sig;
@@ -88,7 +87,7 @@ int BPF_PROG(signal_generate, int sig, struct kernel_siginfo *info, struct task_
 }
 
 struct deliver_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_signal_deliver body;
 };
 
@@ -100,7 +99,6 @@ int BPF_PROG(signal_deliver, int sig, struct kernel_siginfo *info, struct k_siga
 
 	if (!r)
 		return 0;
-	fill_header(&r->header, &e, DSE_SIGNAL_DELIVER, sizeof(*r));
 	struct siginfo_facts facts = read_siginfo(sig, info);
 	r->body.handler = (__u64)action->sa.sa_handler;
 	r->body.signal = sig;

@@ -6,7 +6,7 @@
 #include "owner.h"
 
 struct socket_record {
-	struct dse_header header;
+	struct dse_ring_header header;
 	struct dse_socket_state body;
 };
 
@@ -78,7 +78,6 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 
 	if (!r)
 		return 0;
-	fill_header(&r->header, &e, DSE_SOCKET_STATE, sizeof(*r));
 
 	/*
 	 * skc_num is already zero when a socket closes; inet_sport is not. For TCP the verifier

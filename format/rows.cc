@@ -27,6 +27,16 @@ constexpr std::uint32_t kEmpty = 0xffffffff;
 
 }  // namespace
 
+std::vector<std::byte> whole_record(const RecordHead& head, const dse_task& task,
+                                    std::span<const std::byte> body) {
+  dse_header header{head.time_ns, head.seq,
+                    static_cast<std::uint32_t>(sizeof(header) + body.size()), head.kind, head.cpu, task};
+  std::vector<std::byte> record(header.size);
+  std::memcpy(record.data(), &header, sizeof(header));
+  if (!body.empty()) std::memcpy(record.data() + sizeof(header), body.data(), body.size());
+  return record;
+}
+
 void show(FilterMarks& marks, const std::string& point, std::uint32_t position, std::uint32_t nth) {
   auto found = std::find_if(marks.shown.begin(), marks.shown.end(),
                             [&](const ShownEvents& one) { return one.point == point; });
@@ -94,9 +104,11 @@ Rows::Rows() : batch_(next_batch()) {
                                               ~std::size_t{7});
     for (unsigned i = 0; i < layout.columns.size(); ++i)
       if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
+    if (table.byte_columns.empty()) table.plain_size = layout.fixed_size;
+    table.slot = static_cast<std::uint8_t>(tables_.size());
     table.dictionaries.resize(table.byte_columns.size());
     table.indices.resize(table.byte_columns.size());
-    slot_of_kind_[layout.kind] = static_cast<std::uint8_t>(tables_.size());
+    slot_of_kind_[layout.kind] = table.slot;
     tables_.push_back(std::move(table));
   }
 }
@@ -106,27 +118,28 @@ const Rows::Table* Rows::table(Kind kind) const {
   return slot ? &tables_[slot] : nullptr;
 }
 
-void Rows::note_time(std::uint64_t time) {
-  min_time_ = std::min(min_time_, time);
-  max_time_ = std::max(max_time_, time);
+void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
+  dse_header header;
+  if (record.size() < sizeof(header)) return append_raw(record);
+  std::memcpy(&header, record.data(), sizeof(header));
+  const auto body = record.subspan(sizeof(header));
+  Table* table = header.size == record.size() ? fitting_table(header.kind, body) : nullptr;
+  if (!table) return append_raw(record);
+  put_strings(*table, body.data());
+  put(*table, {header.time_ns, header.seq, header.kind, header.cpu}, tasks_.intern(header.task),
+      body.data(), streams);
 }
 
-void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
-  if (record.size() >= sizeof(dse_header)) {
-    dse_header header;
-    std::memcpy(&header, record.data(), sizeof(header));
-    std::uint8_t slot = header.kind < kMaxKinds ? slot_of_kind_[header.kind] : 0;
-    if (slot && header.size == record.size()) {
-      Table& table = tables_[slot];
-      if (append_known(table, header, record.subspan(sizeof(header)))) {
-        order_.push_back(slot);
-        note_time(header.time_ns);
-        follow_stream(header, table.count - 1, streams);
-        return;
-      }
-    }
+void Rows::append_any(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
+                      StreamTable& streams) {
+  Table* table = fitting_table(head.kind, body);
+  if (!table) return append_raw(whole_record(head, task.task_, body));
+  if (task.batch_ != batch_) {
+    task.batch_ = batch_;
+    task.index_ = tasks_.intern(task.task_);
   }
-  append_raw(record);
+  put_strings(*table, body.data());
+  put(*table, head, task.index_, body.data(), streams);
 }
 
 void Rows::append_raw(std::span<const std::byte> record) {
@@ -140,53 +153,49 @@ void Rows::append_raw(std::span<const std::byte> record) {
   size_bytes_ += record.size() + 16;
 }
 
-// False, and nothing changed, when the sizes in the body do not add up.
-bool Rows::append_known(Table& table, const dse_header& header, std::span<const std::byte> body) {
-  const TableLayout& layout = *table.layout;
-  if (body.size() < layout.fixed_size) return false;
-  std::uint64_t total = layout.fixed_size;
-  for (unsigned i : table.byte_columns) total += load_u32(body.data() + layout.columns[i].offset);
-  if (total != body.size()) return false;
+// nullptr: the kind is not known, or the sizes in the body do not add up.
+Rows::Table* Rows::fitting_table(Kind kind, std::span<const std::byte> body) {
+  const std::uint8_t slot = kind < kMaxKinds ? slot_of_kind_[kind] : 0;
+  Table& table = tables_[slot];
+  if (!slot || body.size() < table.layout->fixed_size) return nullptr;
+  std::uint64_t total = table.layout->fixed_size;
+  for (unsigned i : table.byte_columns)
+    total += load_u32(body.data() + table.layout->columns[i].offset);
+  return total == body.size() ? &table : nullptr;
+}
 
-  const std::byte* at = body.data() + layout.fixed_size;
+void Rows::put_strings(Table& table, const std::byte* body) {
+  const TableLayout& layout = *table.layout;
+  const std::byte* at = body + layout.fixed_size;
   for (std::size_t i = 0; i < table.byte_columns.size(); ++i) {
-    std::uint32_t size = load_u32(body.data() + layout.columns[table.byte_columns[i]].offset);
+    std::uint32_t size = load_u32(body + layout.columns[table.byte_columns[i]].offset);
     std::size_t before = table.dictionaries[i].bytes().size();
     table.indices[i].push_back(
         table.dictionaries[i].intern({reinterpret_cast<const char*>(at), size}));
     size_bytes_ += table.dictionaries[i].bytes().size() - before;
     at += size;
   }
-
-  RowHead head{header.time_ns, tasks_.intern(header.task), header.cpu, 0};
-  std::size_t end = table.rows.size();
-  if (end + table.stride > table.rows.capacity())
-    table.rows.reserve(std::max<std::size_t>(2 * table.rows.capacity(), 64 * table.stride));
-  table.rows.resize(end + table.stride);
-  std::memcpy(table.rows.data() + end, &head, sizeof(head));
-  std::memcpy(table.rows.data() + end + sizeof(head), body.data(), layout.fixed_size);
-  ++table.count;
-  size_bytes_ += table.stride;
-  return true;
 }
 
-void Rows::follow_stream(const dse_header& header, std::uint32_t row, StreamTable& streams) {
-  StreamTable::State& state = streams.at(header.kind, header.cpu);
+void Rows::grow(Table& table, std::uint64_t rows) {
+  table.rows.resize(table.stride * std::max<std::uint64_t>(rows + rows / 2, 64));
+}
+
+// A row that does not simply follow on what this batch had of its stream.
+void Rows::follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state) {
   if (state.batch != batch_) {
     state.batch = batch_;
     // An appended batch may have brought the position already, and then that one is the first.
     if (std::none_of(streams_.begin(), streams_.end(), [&](const StreamPosition& known) {
-          return known.kind == header.kind && known.cpu == header.cpu;
+          return known.kind == head.kind && known.cpu == head.cpu;
         }))
-      streams_.push_back({header.kind, header.cpu, state.next});
+      streams_.push_back({head.kind, head.cpu, state.next});
   }
-  if (header.seq != state.next) {
-    auto lost = static_cast<std::int64_t>(header.seq - state.next);
-    gaps_.push_back({header.kind, header.cpu, row, lost, state.last_time});
+  if (head.seq != state.next) {
+    auto lost = static_cast<std::int64_t>(head.seq - state.next);
+    gaps_.push_back({head.kind, head.cpu, row, lost, state.last_time});
     if (lost > 0) lost_ += static_cast<std::uint64_t>(lost);
   }
-  state.next = header.seq + 1;
-  state.last_time = header.time_ns;
 }
 
 void Rows::append(const Rows& later) {
@@ -210,9 +219,11 @@ void Rows::append(const Rows& later) {
     Table& to = tables_[slot];
     const Table& from = later.tables_[slot];
     if (from.count == 0) continue;
-    std::size_t at = to.rows.size();
-    to.rows.insert(to.rows.end(), from.rows.begin(), from.rows.end());
-    for (; at < to.rows.size(); at += to.stride) {
+    const std::size_t begin = std::size_t{to.count} * to.stride;
+    const std::size_t size = std::size_t{from.count} * from.stride;
+    if (begin + size > to.rows.size()) grow(to, to.count + std::uint64_t{from.count});
+    std::memcpy(to.rows.data() + begin, from.rows.data(), size);
+    for (std::size_t at = begin; at < begin + size; at += to.stride) {
       std::byte* task = to.rows.data() + at + offsetof(RowHead, task);
       std::uint32_t index = task_of[load_u32(task)];
       std::memcpy(task, &index, sizeof(index));
@@ -235,7 +246,6 @@ void Rows::append(const Rows& later) {
 void Rows::clear() {
   for (Table& table : tables_) {
     table.count = 0;
-    table.rows.clear();
     for (auto& dictionary : table.dictionaries) dictionary.clear();
     for (auto& index : table.indices) index.clear();
   }

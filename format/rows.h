@@ -2,9 +2,11 @@
 // rest of the work can be done a column at a time when the batch is complete.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,6 +82,32 @@ class StreamTable {
   std::array<State, kMaxKinds> recorder_;  // of records that no CPU wrote
 };
 
+// How a record begins, but for its task.
+struct RecordHead {
+  std::uint64_t time_ns;
+  std::uint64_t seq;
+  Kind kind;
+  std::uint16_t cpu;
+};
+
+// A record as it is outside of a ring (bpf/abi.h: dse_header).
+std::vector<std::byte> whole_record(const RecordHead& head, const dse_task& task,
+                                    std::span<const std::byte> body);
+
+// A task that many records share, so that it is looked up once per batch.
+class SharedTask {
+ public:
+  SharedTask() = default;
+  explicit SharedTask(const dse_task& task) : task_(task) {}
+  const dse_task& task() const { return task_; }
+
+ private:
+  friend class Rows;
+  dse_task task_{};
+  std::uint64_t batch_ = 0;  // the last one that it was looked up in; 0: none
+  std::uint32_t index_ = 0;  // and where
+};
+
 // Where a record's common part stands in a row, before the fixed body.
 struct RowHead {
   std::uint64_t time;
@@ -108,9 +136,11 @@ class Rows {
   // The rows of one kind.
   struct Table {
     const TableLayout* layout = nullptr;
+    std::uint8_t slot = 0;
     std::uint32_t stride = 0;  // sizeof(RowHead) + fixed_size, rounded up to 8
     std::uint32_t count = 0;
-    RawVector<std::byte> rows;
+    std::uint64_t plain_size = ~std::uint64_t{0};  // fixed_size, if records are nothing else
+    RawVector<std::byte> rows;  // at least count * stride bytes
     // For each `bytes` column, in order: the dictionary and each row's number in it.
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;
@@ -122,6 +152,15 @@ class Rows {
   // Appends one raw record (bpf/abi.h), which may be of an unknown kind or malformed: what fits no
   // layout is kept as it is. `streams` is the one that has seen all former records.
   void append(std::span<const std::byte> record, StreamTable& streams);
+
+  // The same, of a record whose task others have, too.
+  void append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
+              StreamTable& streams) {
+    Table& table = tables_[head.kind < kMaxKinds ? slot_of_kind_[head.kind] : 0];
+    if (body.size() != table.plain_size || task.batch_ != batch_)
+      return append_any(head, task, body, streams);
+    put(table, head, task.index_, body.data(), streams);
+  }
 
   // Appends a record as it is, whatever it may be: it is of no kind and has no part in any stream.
   void append_raw(std::span<const std::byte> record);
@@ -157,9 +196,18 @@ class Rows {
   std::uint64_t lost() const { return lost_; }
 
  private:
-  bool append_known(Table& table, const dse_header& header, std::span<const std::byte> body);
-  void note_time(std::uint64_t time);
-  void follow_stream(const dse_header& header, std::uint32_t row, StreamTable& streams);
+  Table* fitting_table(Kind kind, std::span<const std::byte> body);
+  void append_any(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
+                  StreamTable& streams);
+  void put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
+           StreamTable& streams);
+  void put_strings(Table& table, const std::byte* body);
+  static void grow(Table& table, std::uint64_t rows);
+  void note_time(std::uint64_t time) {
+    min_time_ = std::min(min_time_, time);
+    max_time_ = std::max(max_time_, time);
+  }
+  void follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state);
 
   std::vector<Table> tables_;
   std::array<std::uint8_t, kMaxKinds> slot_of_kind_{};
@@ -175,5 +223,36 @@ class Rows {
   std::uint64_t max_time_ = 0;
   std::uint64_t batch_ = 0;  // unique among all Rows, so that StreamTable can tell batches apart
 };
+
+// Sizes that the compiler knows are copied without a call.
+inline void copy_body(std::byte* to, const std::byte* from, std::size_t size) {
+  switch (size) {
+    case sizeof(dse_signal_deliver):
+      static_assert(sizeof(dse_signal_deliver) == sizeof(dse_signal_generate));
+      std::memcpy(to, from, sizeof(dse_signal_deliver));
+      break;
+    case sizeof(dse_socket_state): std::memcpy(to, from, sizeof(dse_socket_state)); break;
+    case sizeof(dse_process_fork): std::memcpy(to, from, sizeof(dse_process_fork)); break;
+    case sizeof(dse_process_exit): std::memcpy(to, from, sizeof(dse_process_exit)); break;
+    default: std::memcpy(to, from, size);
+  }
+}
+
+inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task,
+                      const std::byte* body, StreamTable& streams) {
+  const std::size_t at = std::size_t{table.count} * table.stride;
+  if (at + table.stride > table.rows.size()) grow(table, table.count + std::uint64_t{1});
+  const RowHead row{head.time_ns, task, head.cpu, 0};
+  std::memcpy(table.rows.data() + at, &row, sizeof(row));
+  copy_body(table.rows.data() + at + sizeof(row), body, table.layout->fixed_size);
+  size_bytes_ += table.stride;
+  order_.push_back(table.slot);
+  note_time(head.time_ns);
+  StreamTable::State& state = streams.at(head.kind, head.cpu);
+  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
+  state.next = head.seq + 1;
+  state.last_time = head.time_ns;
+  ++table.count;
+}
 
 }  // namespace dse::format

@@ -132,17 +132,7 @@ std::uint64_t peak_memory_bytes() {
 
 std::vector<std::byte> make_record(format::Kind kind, std::uint64_t time_ns, std::uint64_t seq,
                                    const dse_task& task, std::span<const std::byte> body) {
-  dse_header header{};
-  header.time_ns = time_ns;
-  header.seq = seq;
-  header.size = static_cast<std::uint32_t>(sizeof(header) + body.size());
-  header.kind = kind;
-  header.cpu = DSE_CPU_NONE;
-  header.task = task;
-  std::vector<std::byte> out(header.size);
-  std::memcpy(out.data(), &header, sizeof(header));
-  if (!body.empty()) std::memcpy(out.data() + sizeof(header), body.data(), body.size());
-  return out;
+  return format::whole_record({time_ns, seq, kind, DSE_CPU_NONE}, task, body);
 }
 
 }  // namespace dse::record

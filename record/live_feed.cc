@@ -34,12 +34,6 @@ constexpr std::uint64_t kCopyTime = 50'000;
 // Bytes of the environment that are looked at for the variables that are kept.
 constexpr std::uint32_t kMaxEnv = 131072;
 
-std::uint64_t record_time(std::span<const std::byte> record) {
-  std::uint64_t time;
-  std::memcpy(&time, record.data() + offsetof(dse_header, time_ns), sizeof(time));
-  return time;
-}
-
 void pause(std::uint64_t ns) {
   timespec span{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
   ::nanosleep(&span, nullptr);
@@ -63,6 +57,11 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   programs.cgroup_subsys = feed->hierarchy_.subsys;
   DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
   feed->merge_.emplace(feed->programs_->rings());
+  feed->tasks_.resize(feed->programs_->rings().size());
+  for (const format::TableLayout& layout : format::all_kind_layouts())
+    if (options.redactor.redacts() || format::needs_rewrite(layout.kind, options.redactor) ||
+        layout.kind == DSE_CGROUP_MKDIR || layout.kind == DSE_CGROUP_RMDIR)
+      feed->rewritten_kinds_ |= format::kind_bit(layout.kind);
 
   feed->stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   feed->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -162,26 +161,33 @@ void LiveFeed::finish_observing() {
                     [&](std::span<const std::byte> record) { append_own(record); });
 }
 
-void LiveFeed::append(std::span<const std::byte> record) {
-  if (rows_->empty()) rows_since_ = record_time(record);
-  std::uint16_t kind;
-  std::memcpy(&kind, record.data() + offsetof(dse_header, kind), sizeof(kind));
-  if (options_.redactor.redacts()) {
-    names_->learn_from_record(record);
-    if (format::needs_rewrite(kind, options_.redactor))
-      kept_ = format::rewrite(record, options_.redactor);
-    else
-      kept_.assign(record.begin(), record.end());
-    names_->apply_to_record(kept_);
-    rows_->append(kept_, streams_);
-  } else if (format::needs_rewrite(kind, options_.redactor)) {
-    rows_->append(format::rewrite(record, options_.redactor), streams_);
-  } else {
-    rows_->append(record, streams_);
-  }
+void LiveFeed::append(std::size_t ring, std::span<const std::byte> record) {
+  dse_ring_header header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  if (header.kind == DSE_RING_TASK) return tasks_[ring].define(record);
+  if (rows_->empty()) rows_since_ = header.time_ns;
   ++appended_;
-  if (containers_ && (kind == DSE_CGROUP_MKDIR || kind == DSE_CGROUP_RMDIR))
+  format::SharedTask* task = tasks_[ring].find(header.task);
+  if (!task) return rows_->append_raw(record);
+  const format::RecordHead head{header.time_ns, header.seq, header.kind, header.cpu};
+  const auto body = record.subspan(sizeof(header));
+  if (rewritten_kinds_ & format::kind_bit(header.kind))
+    append_rewritten(head, task->task(), body);
+  else
+    rows_->append(head, *task, body, streams_);
+}
+
+// Without what must not be kept, and telling of containers.
+void LiveFeed::append_rewritten(const format::RecordHead& head, const dse_task& task,
+                                std::span<const std::byte> body) {
+  std::vector<std::byte> record = format::whole_record(head, task, body);
+  if (containers_ && (head.kind == DSE_CGROUP_MKDIR || head.kind == DSE_CGROUP_RMDIR))
     containers_->note(record);
+  if (options_.redactor.redacts()) names_->learn_from_record(record);
+  if (format::needs_rewrite(head.kind, options_.redactor))
+    record = format::rewrite(record, options_.redactor);
+  if (options_.redactor.redacts()) names_->apply_to_record(record);
+  rows_->append(record, streams_);
 }
 
 void LiveFeed::append_own(std::span<const std::byte> record) {
@@ -201,9 +207,9 @@ bool LiveFeed::is_full() const {
 
 // True when the pass is done, false when the batch is full.
 bool LiveFeed::collect() {
-  const bool done = merge_->deliver([this](std::span<const std::byte> record) {
+  const bool done = merge_->deliver([this](std::size_t ring, std::span<const std::byte> record) {
     if (at_limit() || is_full()) return false;
-    append(record);
+    append(ring, record);
     return true;
   });
   if (!done && !at_limit()) return false;

@@ -21,6 +21,7 @@
 #include "record/observer.h"
 #include "record/programs.h"
 #include "record/ring_merge.h"
+#include "record/ring_tasks.h"
 
 namespace dse::record {
 
@@ -93,7 +94,9 @@ class LiveFeed {
   void begin_pass();
   bool collect();
   bool is_full() const;
-  void append(std::span<const std::byte> record);
+  void append(std::size_t ring, std::span<const std::byte> record);
+  void append_rewritten(const format::RecordHead& head, const dse_task& task,
+                        std::span<const std::byte> body);
   void append_own(std::span<const std::byte> record);
   void observe(std::uint64_t now);
   void finish_observing();
@@ -122,7 +125,6 @@ class LiveFeed {
   std::function<Written()> written_;
   std::optional<KnownContainers> containers_;
   std::optional<format::NameRedactor> names_;  // of the stream and of all snapshots
-  std::vector<std::byte> kept_;                // the record at hand, without what must not be kept
   bool sockets_listed_ = false;
   std::uint64_t appended_ = 0;     // records of the kernel side, in all batches
   std::uint64_t own_records_ = 0;  // others
@@ -135,6 +137,8 @@ class LiveFeed {
   std::vector<std::unique_ptr<format::Rows>> spare_;
 
   std::optional<RingMerge> merge_;
+  std::vector<RingTasks> tasks_;             // by ring
+  format::KindSet rewritten_kinds_ = 0;      // those whose records take more than to be appended
   std::uint64_t before_pass_ = 0;  // of appended_
 
   ClockPair clock_{};  // the last sample in the stream

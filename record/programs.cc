@@ -124,7 +124,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   bpf_map__set_max_entries(skeleton->maps.paths, cpus + 1);
   skeleton->rodata->iterator_slot = cpus;
   // As bpf/emit.h explains.
-  auto scratch = static_cast<std::uint32_t>(sizeof(dse_header) + sizeof(dse_process_exec) +
+  auto scratch = static_cast<std::uint32_t>(sizeof(dse_ring_header) + sizeof(dse_process_exec) +
                                             4 * DSE_PATH_MAX) +
                  options.max_args + options.max_env;
   bpf_map__set_value_size(skeleton->maps.scratch, (scratch + 7) & ~7u);

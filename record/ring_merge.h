@@ -24,8 +24,8 @@ class RingMerge {
   // `to_the_end`, as far as they are there.
   void begin_pass(std::uint64_t now, bool to_the_end);
 
-  // Hands record by record to `take`, until it gives false: then that record has not been taken, and is
-  // the first of the next call. True when there are no more in this pass.
+  // Hands record by record to `take(ring, record)`, until it gives false: then that record has not been
+  // taken, and is the first of the next call. True when there are no more in this pass.
   template <typename Take>
   bool deliver(Take&& take);
 
@@ -71,7 +71,7 @@ bool RingMerge::deliver(Take&& take) {
     Ring& ring = rings_[head.ring];
     bool more = true;
     do {
-      if (!take(ring.head())) {
+      if (!take(head.ring, ring.head())) {
         heads_.front() = head;
         return false;
       }

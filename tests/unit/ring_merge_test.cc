@@ -53,7 +53,7 @@ class Merged {
   // At most so many records.
   Order take(std::size_t most = std::numeric_limits<std::size_t>::max()) {
     Order order;
-    done_ = merge_.deliver([&](std::span<const std::byte> record) {
+    done_ = merge_.deliver([&](std::size_t, std::span<const std::byte> record) {
       if (order.size() >= most) return false;
       dse_header header = header_of_record(string_of(record));
       order.emplace_back(header.time_ns, header.cpu);
@@ -214,7 +214,7 @@ TEST(ring_merge, records_over_the_end_of_the_data_are_whole) {
     }
     Records came;
     merge.begin_pass(time, false);
-    ASSERT_TRUE(merge.deliver([&](std::span<const std::byte> record) {
+    ASSERT_TRUE(merge.deliver([&](std::size_t, std::span<const std::byte> record) {
       came.push_back(string_of(record));
       return true;
     }));

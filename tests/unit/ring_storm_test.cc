@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "record/ring_merge.h"
+#include "record/ring_tasks.h"
 #include "tests/unit/simulated_ring.h"
 #include "tests/unit/testing.h"
 
@@ -103,26 +104,50 @@ class Writer {
   };
 
   void write(std::uint16_t cpu, Kind kind, bool may_be_refused) {
-    std::uint64_t& seq = seqs_[cpu][kind];
-    const auto length = static_cast<std::uint32_t>(stamps_.make(kind, cpu, seq, 0).size());
-    std::optional<std::uint64_t> at;
-    while (!(at = rings_[cpu].reserve(length))) {
-      if (may_be_refused || g_failed) {
-        ++refused_[{kind, cpu}];
-        ++seq;
-        return;
-      }
-      // Nothing is taken out, and no space becomes free, for as long as something is held.
-      if (random_() % 256 == 0) commit_held();
-      std::this_thread::yield();
+    const std::uint64_t seq = seqs_[cpu][kind]++;
+    const std::string_view record = stamps_.make(kind, cpu, seq, 0);
+    const std::uint32_t task = number_of(header_of_record(record).task, cpu, may_be_refused);
+    const std::string_view body = record.substr(sizeof(dse_header));
+    const auto length = static_cast<std::uint32_t>(sizeof(dse_ring_header) + body.size());
+    const auto at = task ? reserve(cpu, length, may_be_refused) : std::nullopt;
+    if (!at) {
+      ++refused_[{kind, cpu}];
+      return;
     }
-    const std::uint64_t time = g_clock.fetch_add(1);
-    rings_[cpu].write(*at, bytes_of(stamps_.make(kind, cpu, seq++, time)));
+    const dse_ring_header header{g_clock.fetch_add(1), seq, task, kind, cpu};
+    ring_record_.assign(reinterpret_cast<const char*>(&header), sizeof(header));
+    rings_[cpu].write(*at, bytes_of(ring_record_ += body));
     ++written_;
     if (random_() % 16 == 0)
       held_.push_back({cpu, *at});
     else
       rings_[cpu].commit(*at);
+  }
+  // As bpf/emit.h has it: what the ring knows is not said again, for a while. 0: no room to say it.
+  std::uint32_t number_of(const dse_task& task, std::uint16_t cpu, bool may_be_refused) {
+    Known& known = known_[cpu];
+    auto& [slot_task, slot_number] = known.slots[task.cgroup_id % known.slots.size()];
+    if (slot_number && known.latest - slot_number < DSE_RING_TASKS / 2 &&
+        std::memcmp(&slot_task, &task, sizeof(task)) == 0)
+      return slot_number;
+    slot_number = 0;
+    const auto at = reserve(cpu, sizeof(dse_ring_task), may_be_refused);
+    if (!at) return 0;
+    const dse_ring_task named{{g_clock.fetch_add(1), 0, ++known.latest, DSE_RING_TASK, cpu}, task};
+    rings_[cpu].write(*at, std::as_bytes(std::span(&named, 1)));
+    rings_[cpu].commit(*at);
+    slot_task = task;
+    return slot_number = known.latest;
+  }
+  std::optional<std::uint64_t> reserve(std::uint16_t cpu, std::uint32_t length,
+                                       bool may_be_refused) {
+    std::optional<std::uint64_t> at;
+    while (!(at = rings_[cpu].reserve(length)) && !may_be_refused && !g_failed) {
+      // Nothing is taken out, and no space becomes free, for as long as something is held.
+      if (random_() % 256 == 0) commit_held();
+      std::this_thread::yield();
+    }
+    return at;
   }
   void discard(std::uint16_t cpu) {
     if (auto at = rings_[cpu].reserve(static_cast<std::uint32_t>(1 + random_() % 400)))
@@ -133,8 +158,15 @@ class Writer {
     held_.clear();
   }
 
+  struct Known {
+    std::uint32_t latest = 0;
+    std::array<std::pair<dse_task, std::uint32_t>, 12> slots{};  // fewer than there are tasks
+  };
+
   SimulatedRings& rings_;
   std::size_t first_;
+  std::array<Known, kRings> known_{};
+  Record ring_record_;
   std::mt19937_64 random_;
   Stamps stamps_;
   std::array<std::map<Kind, std::uint64_t>, kRings> seqs_;
@@ -146,16 +178,28 @@ class Writer {
 // Checks each record, and puts it into batches.
 class Reader {
  public:
-  bool take(std::span<const std::byte> record) {
+  bool take(std::size_t ring, std::span<const std::byte> record) {
     if (rows_.count() >= 5000) return false;
-    dse_header header;
+    dse_ring_header header;
     std::memcpy(&header, record.data(), sizeof(header));
     EXPECT_LT(last_time_, header.time_ns);
     last_time_ = header.time_ns;
+    if (header.kind == DSE_RING_TASK) {
+      tasks_[ring].define(record);
+      return true;
+    }
+    dse::format::SharedTask* task = tasks_[ring].find(header.task);
+    if (!task) {
+      ADD_FAILURE() << "no task " << header.task << " of " << ring;
+      return !(g_failed = true);
+    }
+    const dse::format::RecordHead head{header.time_ns, header.seq, header.kind, header.cpu};
+    const auto body = record.subspan(sizeof(header));
     const auto expected = bytes_of(
         stamps_.make(header.kind, header.cpu, header.seq, header.time_ns));
-    EXPECT_TRUE(std::ranges::equal(record, expected)) << header.kind << " of " << header.cpu;
-    rows_.append(record, streams_);
+    EXPECT_TRUE(std::ranges::equal(whole_record(head, task->task(), body), expected))
+        << header.kind << " of " << header.cpu;
+    rows_.append(head, *task, body, streams_);
     ++taken_;
     g_failed = testing::Test::HasFailure();
     return !g_failed;
@@ -173,6 +217,7 @@ class Reader {
 
  private:
   Stamps stamps_;
+  std::vector<RingTasks> tasks_{kRings};
   dse::format::Rows rows_;
   dse::format::StreamTable streams_;
   std::uint64_t last_time_ = 0, taken_ = 0;
@@ -184,7 +229,7 @@ void merge_until(const std::atomic<std::size_t>& running, SimulatedRings& rings,
   for (unsigned pass = 0; !g_failed; ++pass) {
     const bool ended = running == 0;
     merge.begin_pass(g_clock, ended);
-    while (!merge.deliver([&](auto record) { return reader.take(record); })) {
+    while (!merge.deliver([&](std::size_t ring, auto record) { return reader.take(ring, record); })) {
       if (g_failed) return;
       reader.flush();
     }
