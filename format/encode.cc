@@ -4,6 +4,7 @@
 #include <capnp/dynamic.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "capture.capnp.h"
@@ -21,12 +22,6 @@ void set_streams(Builder list, std::span<const StreamPosition> streams) {
     list[i].setCpu(streams[i].cpu);
     list[i].setSeq(streams[i].seq);
   }
-}
-
-std::uint64_t first_value(const std::byte* rows, const GatheredColumn& column) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, rows + column.offset, column.size);
-  return value;
 }
 
 std::byte* bytes_of(capnp::AnyList::Reader list) {
@@ -71,8 +66,9 @@ class BatchEncoder::Impl {
   void fill_marks(schema::Block::Builder block, const FilterMarks& marks);
   void plan_columns(const TableLayout& layout, std::uint32_t offset);
   void fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                    const std::byte* body, std::size_t stride, std::uint32_t count,
-                    const Rows::Table* table, std::size_t planned);
+                    const WordColumns& rows, const Rows::Table* table, std::size_t planned);
+  void add_fixed(schema::Strings::Builder to, const GatheredColumn& column,
+                 const WordColumns& rows);
   void add(schema::Ints::Builder to, const PackedInts& packed);
   void add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start);
   void add_strings(schema::Strings::Builder to, std::span<const std::uint32_t> index,
@@ -81,6 +77,7 @@ class BatchEncoder::Impl {
   std::vector<std::uint64_t> values_;  // the column at hand
   PackArena arena_;
   Gatherer gatherer_;
+  WordColumns task_rows_{sizeof(dse_task) / sizeof(std::uint64_t)};
   std::vector<GatheredColumn> columns_;  // of the table at hand
   std::vector<Dictionary> fixed_;  // dictionaries of `fixed` columns, kept for their memory
   std::size_t fixed_used_ = 0;
@@ -123,8 +120,7 @@ void BatchEncoder::Impl::plan_columns(const TableLayout& layout, std::uint32_t o
 
 // What was planned from `planned` on, and gathered, and the columns of bytes.
 void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                                      const std::byte* body, std::size_t stride,
-                                      std::uint32_t count, const Rows::Table* table,
+                                      const WordColumns& rows, const Rows::Table* table,
                                       std::size_t planned) {
   auto fields = to.getSchema().getFields();
   std::size_t byte_column = 0;
@@ -137,24 +133,33 @@ void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const Ta
       continue;
     }
     const GatheredColumn& gathered = columns_[planned++];
-    if (column.abi != Abi::fixed) {
+    if (column.abi == Abi::fixed)
+      add_fixed(to.init(field).as<schema::Strings>(), gathered, rows);
+    else
       add(to.init(field).as<schema::Ints>(), gathered.packed);
-      continue;
-    }
-    if (fixed_used_ == fixed_.size()) fixed_.emplace_back();
-    Dictionary& dictionary = fixed_[fixed_used_++];
-    index_.assign(count, 0);
-    for (std::uint32_t i = 0; i < (gathered.differs ? count : std::min(count, 1u)); ++i)
-      index_[i] = dictionary.intern(
-          {reinterpret_cast<const char*>(body + i * stride + column.offset), column.size});
-    add_strings(to.init(field).as<schema::Strings>(), index_, dictionary);
   }
+}
+
+void BatchEncoder::Impl::add_fixed(schema::Strings::Builder to, const GatheredColumn& column,
+                                   const WordColumns& rows) {
+  if (fixed_used_ == fixed_.size()) fixed_.emplace_back();
+  Dictionary& dictionary = fixed_[fixed_used_++];
+  index_.assign(rows.rows(), 0);
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  const std::size_t first = column.offset / kWord,
+                    end = (column.offset + column.size + kWord - 1) / kWord;
+  std::array<std::uint64_t, WordColumns::kMaxWords> words;
+  const char* value = reinterpret_cast<const char*>(words.data()) + column.offset % kWord;
+  for (std::uint32_t i = 0; i < (column.differs ? rows.rows() : std::min(rows.rows(), 1u)); ++i) {
+    for (std::size_t w = first; w < end; ++w) words[w - first] = rows.at(i, w);
+    index_[i] = dictionary.intern({value, column.size});
+  }
+  add_strings(to, index_, dictionary);
 }
 
 void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Table& table,
                                    std::uint64_t start_time) {
   const TableLayout& layout = *table.layout;
-  const std::byte* rows = table.rows.data();
   columns_.clear();
   columns_.push_back({Abi::u64, offsetof(RowHead, time), sizeof(RowHead::time), true, start_time, {}, false});
   columns_.push_back({Abi::u16, offsetof(RowHead, cpu), sizeof(RowHead::cpu), false, 0, {}, false});
@@ -162,8 +167,9 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
   plan_columns(layout, sizeof(RowHead));
   // Differences within a column count from its first value.
   for (std::size_t i = 3; i < columns_.size(); ++i)
-    if (columns_[i].delta) columns_[i].start = first_value(rows, columns_[i]);
-  gatherer_.gather(rows, table.stride, table.count, columns_, arena_);
+    if (GatheredColumn& column = columns_[i]; column.delta)
+      column.start = integer_in(table.rows.first(column.offset / 8), column.offset % 8, column.abi);
+  gatherer_.gather(table.rows, columns_, arena_);
 
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
@@ -173,17 +179,22 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
   add(common.initTime(), columns_[0].packed);
   add(common.initCpu(), columns_[1].packed);
   add(common.initTask(), columns_[2].packed);
-  fill_columns(to, layout, rows + sizeof(RowHead), table.stride, table.count, &table, 3);
+  fill_columns(to, layout, table.rows, &table, 3);
 }
 
 void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks) {
   task.setCount(static_cast<std::uint32_t>(tasks.size()));
-  const auto* rows = reinterpret_cast<const std::byte*>(tasks.data());
+  static_assert(sizeof(dse_task) % sizeof(std::uint64_t) == 0);
+  task_rows_.clear();
+  for (const dse_task& one : tasks) {
+    std::array<std::uint64_t, sizeof(dse_task) / sizeof(std::uint64_t)> row;
+    std::memcpy(row.data(), &one, sizeof(one));
+    task_rows_.append(row.data());
+  }
   columns_.clear();
   plan_columns(task_layout(), 0);
-  const auto count = static_cast<std::uint32_t>(tasks.size());
-  gatherer_.gather(rows, sizeof(dse_task), count, columns_, arena_);
-  fill_columns(task, task_layout(), rows, sizeof(dse_task), count, nullptr, 0);
+  gatherer_.gather(task_rows_, columns_, arena_);
+  fill_columns(task, task_layout(), task_rows_, nullptr, 0);
 }
 
 void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMarks& marks) {

@@ -6,171 +6,119 @@
 namespace dse::format {
 namespace {
 
-// Rows that are gone through at a time: some 30 KiB.
-constexpr std::uint32_t kTile = 256;
+constexpr std::size_t kWord = sizeof(std::uint64_t);
 
 template <typename T>
-T load(const std::byte* at) {
+T part_of(std::uint64_t word, std::size_t place) {
   T value;
-  std::memcpy(&value, at, sizeof(value));
+  std::memcpy(&value, reinterpret_cast<const std::byte*>(&word) + place, sizeof(value));
   return value;
 }
 
-std::uint64_t load_wide(const std::byte* at, Abi abi) {
-  switch (abi) {
-    case Abi::u8: return load<std::uint8_t>(at);
-    case Abi::u16: return load<std::uint16_t>(at);
-    case Abi::u32: return load<std::uint32_t>(at);
-    case Abi::s32: return static_cast<std::uint64_t>(std::int64_t{load<std::int32_t>(at)});
-    default: return load<std::uint64_t>(at);
-  }
-}
-
-// Those of T lie between `low` and `high`, both T in 64 bits.
 template <typename T>
-void take_as(const std::byte* from, std::size_t stride, std::uint32_t count, std::byte* to,
-             std::uint64_t& low, std::uint64_t& high) {
-  T least = static_cast<T>(low), most = static_cast<T>(high);
-  T* out = reinterpret_cast<T*>(to);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const T value = load<T>(from + i * stride);
-    out[i] = value;
-    least = std::min(least, value);
-    most = std::max(most, value);
-  }
-  low = static_cast<std::uint64_t>(least);
-  high = static_cast<std::uint64_t>(most);
+std::uint64_t widened(T value) {
+  if constexpr (std::is_signed_v<T>) return static_cast<std::uint64_t>(std::int64_t{value});
+  return static_cast<std::uint64_t>(value);
 }
 
-void take_wide(const std::byte* from, std::size_t stride, std::uint32_t count, std::byte* to,
-               Extent& extent) {
-  auto* out = reinterpret_cast<std::uint64_t*>(to);
-  Extent local = extent;
-  for (std::uint32_t i = 0; i < count; ++i) local.add(out[i] = load<std::uint64_t>(from + i * stride));
-  extent = local;
-}
-
-void take_differences(const std::byte* from, std::size_t stride, std::uint32_t count, Abi abi,
-                      std::byte* to, std::uint64_t& previous, Extent& extent) {
-  auto* out = reinterpret_cast<std::uint64_t*>(to);
-  Extent local = extent;
-  std::uint64_t last = previous;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t value =
-        abi == Abi::u64 ? load<std::uint64_t>(from + i * stride) : load_wide(from + i * stride, abi);
-    local.add(out[i] = value - last);
-    last = value;
-  }
-  previous = last;
-  extent = local;
-}
-
-std::size_t value_size(const GatheredColumn& column) {
-  return column.delta ? sizeof(std::uint64_t) : column.size;
+// Whether any of the words that a column of bytes lies in varies.
+bool bytes_differ(const WordColumns& rows, const GatheredColumn& column) {
+  const std::size_t end = (column.offset + column.size + kWord - 1) / kWord;
+  for (std::size_t w = column.offset / kWord; w < end; ++w)
+    if (rows.varies(w)) return true;
+  return false;
 }
 
 }  // namespace
 
-void Gatherer::note_differences(const std::byte* rows, std::size_t stride, std::uint32_t count) {
-  const std::size_t words = differences_.size();
-  for (std::size_t w = 0; w < words; w += 2) {
-    const bool two = w + 1 < words;
-    std::uint64_t a = 0, b = 0;
-    const std::uint64_t first_a = first_[w], first_b = first_[two ? w + 1 : w];
-    const std::byte* at = rows + w * sizeof(std::uint64_t);
-    const std::size_t second = two ? sizeof(std::uint64_t) : 0;
-    for (std::uint32_t i = 0; i < count; ++i, at += stride) {
-      a |= load<std::uint64_t>(at) ^ first_a;
-      b |= load<std::uint64_t>(at + second) ^ first_b;
-    }
-    differences_[w] |= a;
-    if (two) differences_[w + 1] |= b;
+std::uint64_t integer_in(std::uint64_t word, std::size_t place, Abi abi) {
+  switch (abi) {
+    case Abi::u8: return part_of<std::uint8_t>(word, place);
+    case Abi::u16: return part_of<std::uint16_t>(word, place);
+    case Abi::u32: return part_of<std::uint32_t>(word, place);
+    case Abi::s32: return widened(part_of<std::int32_t>(word, place));
+    default: return word;
   }
 }
 
-bool Gatherer::differs(const GatheredColumn& column) const {
-  const auto* bytes = reinterpret_cast<const std::byte*>(differences_.data()) + column.offset;
-  return std::any_of(bytes, bytes + column.size, [](std::byte bits) { return bits != std::byte{0}; });
-}
-
-Gatherer::Varying& Gatherer::add_varying(GatheredColumn& column, std::uint32_t count) {
-  if (used_ == varying_.size()) varying_.emplace_back();
-  Varying& made = varying_[used_++];
-  made.column = &column;
-  made.values.resize(count * value_size(column));
-  made.previous = column.start;
-  made.extent = {};
-  return made;
-}
-
-void Gatherer::take(Varying& to, const std::byte* rows, std::size_t stride, std::uint32_t begin,
-                    std::uint32_t end) {
-  const GatheredColumn& column = *to.column;
-  const std::byte* from = rows + begin * stride + column.offset;
-  std::byte* out = to.values.data() + begin * value_size(column);
-  const std::uint32_t count = end - begin;
-  if (column.delta) {
-    take_differences(from, stride, count, column.abi, out, to.previous, to.extent);
-    return;
-  }
-  if (begin == 0) to.low = to.high = load_wide(from, column.abi);
-  switch (column.abi) {
-    case Abi::u8: take_as<std::uint8_t>(from, stride, count, out, to.low, to.high); break;
-    case Abi::u16: take_as<std::uint16_t>(from, stride, count, out, to.low, to.high); break;
-    case Abi::u32: take_as<std::uint32_t>(from, stride, count, out, to.low, to.high); break;
-    case Abi::s32: take_as<std::int32_t>(from, stride, count, out, to.low, to.high); break;
-    default: take_wide(from, stride, count, out, to.extent); break;
-  }
-}
-
-void Gatherer::pack(Varying& from, std::uint32_t count, PackArena& arena) {
-  GatheredColumn& column = *from.column;
-  const std::byte* values = from.values.data();
-  auto pack_as = [&]<typename T>(const T* at, std::uint64_t low, std::uint64_t span) {
-    column.packed = pack_range(at, count, low, span, arena);
+void Gatherer::gather_differences(const WordColumns& rows, GatheredColumn& column,
+                                  PackArena& arena) {
+  const std::size_t word = column.offset / kWord, place = column.offset % kWord;
+  const std::uint32_t count = rows.rows();
+  wide_.resize(count);
+  Extent extent;
+  std::uint64_t last = column.start;
+  auto take = [&](std::size_t i, std::uint64_t value) {
+    extent.add(wide_[i] = value - last);
+    last = value;
   };
-  if (column.delta || column.size == sizeof(std::uint64_t)) {
-    pack_as(reinterpret_cast<const std::uint64_t*>(values), from.extent.low(), from.extent.span());
-  } else if (column.size == 1) {
-    pack_as(reinterpret_cast<const std::uint8_t*>(values), from.low, from.high - from.low);
-  } else if (column.size == 2) {
-    pack_as(reinterpret_cast<const std::uint16_t*>(values), from.low, from.high - from.low);
-  } else {
-    pack_as(reinterpret_cast<const std::uint32_t*>(values), from.low, from.high - from.low);
-  }
-  column.packed.delta = column.delta;
-  column.packed.start = column.delta ? column.start : 0;
+  if (!rows.varies(word))
+    for (std::size_t i = 0; i < count; ++i) take(i, integer_in(rows.first(word), place, column.abi));
+  else if (column.abi == Abi::u64)
+    for (std::size_t i = 0; const std::uint64_t value : rows.values(word)) take(i++, value);
+  else
+    for (std::size_t i = 0; const std::uint64_t value : rows.values(word))
+      take(i++, integer_in(value, place, column.abi));
+  column.packed = pack_range(wide_.data(), count, extent.low(), extent.span(), arena);
+  column.packed.delta = true;
+  column.packed.start = column.start;
+  column.differs = true;
 }
 
-void Gatherer::gather(const std::byte* rows, std::size_t stride, std::uint32_t count,
-                      std::span<GatheredColumn> columns, PackArena& arena) {
+void Gatherer::gather_words(std::span<const std::uint64_t> words, GatheredColumn& column,
+                            PackArena& arena) {
+  Extent extent;
+  for (const std::uint64_t value : words) extent.add(value);
+  column.packed = pack_range(words.data(), words.size(), extent.low(), extent.span(), arena);
+  column.differs = true;
+}
+
+// Of a word that varies perhaps only another part does.
+template <typename T>
+void Gatherer::gather_parts(std::span<const std::uint64_t> words, GatheredColumn& column,
+                            PackArena& arena) {
+  const std::size_t place = column.offset % kWord;
+  narrow_.resize(words.size() * sizeof(T));
+  T* out = reinterpret_cast<T*>(narrow_.data());
+  T low = part_of<T>(words[0], place), high = low;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const T value = part_of<T>(words[i], place);
+    out[i] = value;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  if (low == high) return;
+  column.packed = pack_range(reinterpret_cast<const std::make_unsigned_t<T>*>(out), words.size(),
+                             widened(low), widened(high) - widened(low), arena);
+  column.differs = true;
+}
+
+void Gatherer::gather(const WordColumns& rows, std::span<GatheredColumn> columns,
+                      PackArena& arena) {
   for (GatheredColumn& column : columns) {
     column.differs = false;
     column.packed = {};
-    column.packed.rows = count;
-  }
-  if (count == 0) return;
-  const std::size_t words = stride / sizeof(std::uint64_t);
-  first_.resize(words);
-  std::memcpy(first_.data(), rows, words * sizeof(std::uint64_t));
-  differences_.assign(words, 0);
-  used_ = 0;
-
-  for (std::uint32_t begin = 0; begin < count; begin += kTile) {
-    const std::uint32_t end = std::min(count, begin + kTile);
-    note_differences(rows + begin * stride, stride, end - begin);
-    for (std::size_t i = 0; i < used_; ++i) take(varying_[i], rows, stride, begin, end);
-    for (GatheredColumn& column : columns) {
-      if (column.differs || !(column.delta || differs(column))) continue;
-      column.differs = true;
-      // What came before, too: until now all were equal.
-      if (column.abi != Abi::fixed) take(add_varying(column, count), rows, stride, 0, end);
+    column.packed.rows = rows.rows();
+    if (rows.rows() == 0) continue;
+    if (column.abi == Abi::fixed) {
+      column.differs = bytes_differ(rows, column);
+      continue;
+    }
+    if (column.delta) {
+      gather_differences(rows, column, arena);
+      continue;
+    }
+    const std::size_t word = column.offset / kWord;
+    column.packed.base = integer_in(rows.first(word), column.offset % kWord, column.abi);
+    if (!rows.varies(word)) continue;
+    switch (column.abi) {
+      case Abi::u8: gather_parts<std::uint8_t>(rows.values(word), column, arena); break;
+      case Abi::u16: gather_parts<std::uint16_t>(rows.values(word), column, arena); break;
+      case Abi::u32: gather_parts<std::uint32_t>(rows.values(word), column, arena); break;
+      case Abi::s32: gather_parts<std::int32_t>(rows.values(word), column, arena); break;
+      default: gather_words(rows.values(word), column, arena); break;
     }
   }
-  for (GatheredColumn& column : columns)
-    if (!column.differs && column.abi != Abi::fixed)
-      column.packed.base = load_wide(rows + column.offset, column.abi);
-  for (std::size_t i = 0; i < used_; ++i) pack(varying_[i], count, arena);
 }
 
 }  // namespace dse::format

@@ -25,7 +25,31 @@ std::uint32_t load_u32(const std::byte* at) {
 
 constexpr std::uint32_t kEmpty = 0xffffffff;
 
+static_assert(sizeof(RowHead) + sizeof(dse_socket_state) <= 8 * WordColumns::kMaxWords);
+
+// Sizes that the compiler knows are copied without a call.
+void copy_body(std::uint64_t* to, const std::byte* from, std::size_t size) {
+  switch (size) {
+    case sizeof(dse_signal_deliver):
+      static_assert(sizeof(dse_signal_deliver) == sizeof(dse_signal_generate));
+      std::memcpy(to, from, sizeof(dse_signal_deliver));
+      break;
+    case sizeof(dse_socket_state): std::memcpy(to, from, sizeof(dse_socket_state)); break;
+    case sizeof(dse_process_fork): std::memcpy(to, from, sizeof(dse_process_fork)); break;
+    case sizeof(dse_process_exit): std::memcpy(to, from, sizeof(dse_process_exit)); break;
+    default: std::memcpy(to, from, size);
+  }
+}
+
 }  // namespace
+
+RowHead row_head(const WordColumns& rows, std::uint32_t row) {
+  const std::uint64_t words[] = {rows.at(row, 0), rows.at(row, 1)};
+  RowHead head;
+  static_assert(sizeof(head) == sizeof(words));
+  std::memcpy(&head, words, sizeof(head));
+  return head;
+}
 
 std::vector<std::byte> whole_record(const RecordHead& head, const dse_task& task,
                                     std::span<const std::byte> body) {
@@ -100,8 +124,7 @@ Rows::Rows() : batch_(next_batch()) {
   for (const TableLayout& layout : all_kind_layouts()) {
     Table table;
     table.layout = &layout;
-    table.stride = static_cast<std::uint32_t>((sizeof(RowHead) + layout.fixed_size + 7) &
-                                              ~std::size_t{7});
+    table.rows = WordColumns((sizeof(RowHead) + layout.fixed_size + 7) / 8);
     for (unsigned i = 0; i < layout.columns.size(); ++i)
       if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
     if (table.byte_columns.empty()) table.plain_size = layout.fixed_size;
@@ -130,15 +153,18 @@ void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
       body.data(), streams);
 }
 
-void Rows::append_any(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
-                      StreamTable& streams) {
-  Table* table = fitting_table(head.kind, body);
-  if (!table) return append_raw(whole_record(head, task.task_, body));
+void Rows::append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
+                  StreamTable& streams) {
+  Table* table = &tables_[head.kind < kMaxKinds ? slot_of_kind_[head.kind] : 0];
+  if (body.size() != table->plain_size) {
+    table = fitting_table(head.kind, body);
+    if (!table) return append_raw(whole_record(head, task.task_, body));
+    put_strings(*table, body.data());
+  }
   if (task.batch_ != batch_) {
     task.batch_ = batch_;
     task.index_ = tasks_.intern(task.task_);
   }
-  put_strings(*table, body.data());
   put(*table, head, task.index_, body.data(), streams);
 }
 
@@ -177,8 +203,27 @@ void Rows::put_strings(Table& table, const std::byte* body) {
   }
 }
 
-void Rows::grow(Table& table, std::uint64_t rows) {
-  table.rows.resize(table.stride * std::max<std::uint64_t>(rows + rows / 2, 64));
+void Rows::note_time(std::uint64_t time) {
+  min_time_ = std::min(min_time_, time);
+  max_time_ = std::max(max_time_, time);
+}
+
+void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
+               StreamTable& streams) {
+  std::array<std::uint64_t, WordColumns::kMaxWords> row;
+  const RowHead row_head{head.time_ns, task, head.cpu, 0};
+  std::memcpy(row.data(), &row_head, sizeof(row_head));
+  row[table.rows.words() - 1] = 0;  // the body may end before it does
+  copy_body(row.data() + sizeof(row_head) / sizeof(row[0]), body, table.layout->fixed_size);
+  table.rows.append(row.data());
+  size_bytes_ += table.rows.words() * sizeof(row[0]);
+  order_.push_back(table.slot);
+  note_time(head.time_ns);
+  StreamTable::State& state = streams.at(head.kind, head.cpu);
+  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
+  state.next = head.seq + 1;
+  state.last_time = head.time_ns;
+  ++table.count;
 }
 
 // A row that does not simply follow on what this batch had of its stream.
@@ -219,14 +264,13 @@ void Rows::append(const Rows& later) {
     Table& to = tables_[slot];
     const Table& from = later.tables_[slot];
     if (from.count == 0) continue;
-    const std::size_t begin = std::size_t{to.count} * to.stride;
-    const std::size_t size = std::size_t{from.count} * from.stride;
-    if (begin + size > to.rows.size()) grow(to, to.count + std::uint64_t{from.count});
-    std::memcpy(to.rows.data() + begin, from.rows.data(), size);
-    for (std::size_t at = begin; at < begin + size; at += to.stride) {
-      std::byte* task = to.rows.data() + at + offsetof(RowHead, task);
-      std::uint32_t index = task_of[load_u32(task)];
-      std::memcpy(task, &index, sizeof(index));
+    std::array<std::uint64_t, WordColumns::kMaxWords> row;
+    for (std::uint32_t i = 0; i < from.count; ++i) {
+      for (std::size_t w = 0; w < to.rows.words(); ++w) row[w] = from.rows.at(i, w);
+      RowHead head = row_head(from.rows, i);
+      head.task = task_of[head.task];
+      std::memcpy(row.data(), &head, sizeof(head));
+      to.rows.append(row.data());
     }
     for (std::size_t i = 0; i < to.byte_columns.size(); ++i)
       for (std::uint32_t index : from.indices[i])
@@ -246,6 +290,7 @@ void Rows::append(const Rows& later) {
 void Rows::clear() {
   for (Table& table : tables_) {
     table.count = 0;
+    table.rows.clear();
     for (auto& dictionary : table.dictionaries) dictionary.clear();
     for (auto& index : table.indices) index.clear();
   }

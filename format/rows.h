@@ -2,11 +2,9 @@
 // rest of the work can be done a column at a time when the batch is complete.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,7 +15,7 @@
 #include "bpf/abi.h"
 #include "format/dictionary.h"
 #include "format/layout.h"
-#include "format/uninitialized.h"
+#include "format/word_columns.h"
 
 namespace dse::format {
 
@@ -115,6 +113,7 @@ struct RowHead {
   std::uint16_t cpu;
   std::uint16_t reserved;
 };
+RowHead row_head(const WordColumns& rows, std::uint32_t row);
 
 // Open-addressing set of the distinct task contexts of a batch.
 class TaskTable {
@@ -137,10 +136,9 @@ class Rows {
   struct Table {
     const TableLayout* layout = nullptr;
     std::uint8_t slot = 0;
-    std::uint32_t stride = 0;  // sizeof(RowHead) + fixed_size, rounded up to 8
     std::uint32_t count = 0;
     std::uint64_t plain_size = ~std::uint64_t{0};  // fixed_size, if records are nothing else
-    RawVector<std::byte> rows;  // at least count * stride bytes
+    WordColumns rows;  // each a RowHead and the fixed body
     // For each `bytes` column, in order: the dictionary and each row's number in it.
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;
@@ -155,12 +153,7 @@ class Rows {
 
   // The same, of a record whose task others have, too.
   void append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
-              StreamTable& streams) {
-    Table& table = tables_[head.kind < kMaxKinds ? slot_of_kind_[head.kind] : 0];
-    if (body.size() != table.plain_size || task.batch_ != batch_)
-      return append_any(head, task, body, streams);
-    put(table, head, task.index_, body.data(), streams);
-  }
+              StreamTable& streams);
 
   // Appends a record as it is, whatever it may be: it is of no kind and has no part in any stream.
   void append_raw(std::span<const std::byte> record);
@@ -197,16 +190,10 @@ class Rows {
 
  private:
   Table* fitting_table(Kind kind, std::span<const std::byte> body);
-  void append_any(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
-                  StreamTable& streams);
   void put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
            StreamTable& streams);
   void put_strings(Table& table, const std::byte* body);
-  static void grow(Table& table, std::uint64_t rows);
-  void note_time(std::uint64_t time) {
-    min_time_ = std::min(min_time_, time);
-    max_time_ = std::max(max_time_, time);
-  }
+  void note_time(std::uint64_t time);
   void follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state);
 
   std::vector<Table> tables_;
@@ -223,36 +210,5 @@ class Rows {
   std::uint64_t max_time_ = 0;
   std::uint64_t batch_ = 0;  // unique among all Rows, so that StreamTable can tell batches apart
 };
-
-// Sizes that the compiler knows are copied without a call.
-inline void copy_body(std::byte* to, const std::byte* from, std::size_t size) {
-  switch (size) {
-    case sizeof(dse_signal_deliver):
-      static_assert(sizeof(dse_signal_deliver) == sizeof(dse_signal_generate));
-      std::memcpy(to, from, sizeof(dse_signal_deliver));
-      break;
-    case sizeof(dse_socket_state): std::memcpy(to, from, sizeof(dse_socket_state)); break;
-    case sizeof(dse_process_fork): std::memcpy(to, from, sizeof(dse_process_fork)); break;
-    case sizeof(dse_process_exit): std::memcpy(to, from, sizeof(dse_process_exit)); break;
-    default: std::memcpy(to, from, size);
-  }
-}
-
-inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task,
-                      const std::byte* body, StreamTable& streams) {
-  const std::size_t at = std::size_t{table.count} * table.stride;
-  if (at + table.stride > table.rows.size()) grow(table, table.count + std::uint64_t{1});
-  const RowHead row{head.time_ns, task, head.cpu, 0};
-  std::memcpy(table.rows.data() + at, &row, sizeof(row));
-  copy_body(table.rows.data() + at + sizeof(row), body, table.layout->fixed_size);
-  size_bytes_ += table.stride;
-  order_.push_back(table.slot);
-  note_time(head.time_ns);
-  StreamTable::State& state = streams.at(head.kind, head.cpu);
-  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
-  state.next = head.seq + 1;
-  state.last_time = head.time_ns;
-  ++table.count;
-}
 
 }  // namespace dse::format

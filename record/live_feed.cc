@@ -374,9 +374,7 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
   for (std::uint32_t i = 0; i < exits->count; ++i) {
-    const std::byte* row = exits->rows.data() + std::size_t{i} * exits->stride;
-    format::RowHead head;
-    std::memcpy(&head, row, sizeof(head));
+    const format::RowHead head = format::row_head(exits->rows, i);
     dse_task task = rows.tasks().tasks()[head.task];
     if (task.tid != task.pid) continue;  // its main thread has, or had, a record of its own
     if (task.start_time_ns >= snapshot.span.begin_time || head.time < snapshot.span.begin_time ||

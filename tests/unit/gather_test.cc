@@ -41,8 +41,13 @@ std::vector<std::uint64_t> unpacked(const GatheredColumn& column, const PackAren
 std::vector<GatheredColumn> gather(Gatherer& gatherer, const std::vector<Row>& rows,
                                    PackArena& arena) {
   auto gathered = columns();
-  gatherer.gather(reinterpret_cast<const std::byte*>(rows.data()), sizeof(Row),
-                  static_cast<std::uint32_t>(rows.size()), gathered, arena);
+  WordColumns words(sizeof(Row) / sizeof(std::uint64_t));
+  for (const Row& row : rows) {
+    std::uint64_t of_row[sizeof(Row) / sizeof(std::uint64_t)];
+    std::memcpy(of_row, &row, sizeof(row));
+    words.append(of_row);
+  }
+  gatherer.gather(words, gathered, arena);
   return gathered;
 }
 

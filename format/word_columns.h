@@ -1,0 +1,63 @@
+// Rows of so many 64-bit words, kept by columns from the start: of most words all rows have the same, and
+// such a word costs a comparison and no memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "format/uninitialized.h"
+
+namespace dse::format {
+
+class WordColumns {
+ public:
+  static constexpr std::size_t kMaxWords = 32;
+
+  // At most kMaxWords.
+  explicit WordColumns(std::size_t words = 0) : words_(words), columns_(words) { clear(); }
+
+  std::size_t words() const { return words_; }
+  std::uint32_t rows() const { return rows_; }
+
+  // `row` has words() words.
+  void append(const std::uint64_t* row) {
+    std::uint64_t changed = 0;
+    for (std::size_t w = 0; w < words_; ++w) changed |= (row[w] ^ first_[w]) & same_[w];
+    if (changed != 0 || rows_ == room_) prepare(row);
+    for (std::size_t i = 0; i < varying_; ++i) to_[i][rows_] = row[word_of_[i]];
+    ++rows_;
+  }
+  // Forgets the rows and keeps the memory.
+  void clear();
+
+  // Of a word that all rows have alike, only the first one.
+  bool varies(std::size_t word) const { return same_[word] == 0; }
+  std::uint64_t first(std::size_t word) const { return first_[word]; }
+  // Of a word that varies, that of each row; valid until the next append().
+  std::span<const std::uint64_t> values(std::size_t word) const {
+    return {columns_[word].data(), rows_};
+  }
+  std::uint64_t at(std::uint32_t row, std::size_t word) const {
+    return varies(word) ? columns_[word][row] : first_[word];
+  }
+
+ private:
+  void prepare(const std::uint64_t* row);
+  void make_room();
+
+  std::size_t words_;
+  std::uint32_t rows_ = 0;
+  std::uint32_t room_ = 0;      // rows that fit; 0: there is no first one yet
+  std::uint32_t capacity_ = 0;  // of the columns that vary
+  std::array<std::uint64_t, kMaxWords> first_, same_;  // same_: all bits set, or none
+  // Those that vary: where their next values go.
+  std::size_t varying_ = 0;
+  std::array<std::uint64_t*, kMaxWords> to_;
+  std::array<std::uint8_t, kMaxWords> word_of_;
+  std::vector<RawVector<std::uint64_t>> columns_;  // by word, kept for their memory
+};
+
+}  // namespace dse::format

@@ -1,0 +1,61 @@
+#include "format/word_columns.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+#include <vector>
+
+using namespace dse::format;
+
+namespace {
+
+using Row = std::array<std::uint64_t, 5>;
+
+void expect_rows(const WordColumns& columns, const std::vector<Row>& rows) {
+  ASSERT_EQ(columns.rows(), rows.size());
+  for (std::size_t w = 0; w < columns.words(); ++w) {
+    bool varies = false;
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+      ASSERT_EQ(columns.at(i, w), rows[i][w]) << i << ' ' << w;
+      varies = varies || rows[i][w] != rows[0][w];
+    }
+    ASSERT_EQ(columns.varies(w), varies) << w;
+    EXPECT_TRUE(rows.empty() || columns.first(w) == rows[0][w]) << w;
+    EXPECT_TRUE(!varies || columns.values(w).size() == rows.size()) << w;
+  }
+}
+
+TEST(word_columns, nothing) {
+  WordColumns none, empty(5);
+  EXPECT_EQ(none.words(), 0u);
+  expect_rows(empty, {});
+}
+
+TEST(word_columns, a_word_may_begin_to_vary_anywhere) {
+  for (std::size_t at : {1u, 2u, 63u, 64u, 65u, 127u, 128u, 129u, 999u}) {
+    std::vector<Row> rows(1000, Row{1, 2, 3, 0, 5});
+    rows[at][0] = 7;
+    rows[at][3] = ~std::uint64_t{0};
+    WordColumns columns(5);
+    for (const Row& row : rows) columns.append(row.data());
+    expect_rows(columns, rows);
+  }
+}
+
+TEST(word_columns, it_is_the_same_again_after_clear) {
+  std::mt19937_64 random(3);
+  WordColumns columns(5);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Row> rows(random() % 400);
+    const std::uint64_t varying = random();
+    for (Row& row : rows)
+      for (std::size_t w = 0; w < row.size(); ++w)
+        row[w] = varying >> w & 1 && random() % 8 == 0 ? random() % 3 : 42;
+    columns.clear();
+    for (const Row& row : rows) columns.append(row.data());
+    expect_rows(columns, rows);
+  }
+}
+
+}  // namespace
