@@ -52,6 +52,18 @@ enum dse_kind {
 	DSE_PROGRAM_SAMPLE = 22,
 };
 
+/* Controllers of cgroup v1: one of them has the hierarchy that holds the containers. */
+enum dse_cgroup_controller {
+	DSE_CONTROLLER_NONE = -1, /* the unified hierarchy */
+	DSE_CONTROLLER_MEMORY,
+	DSE_CONTROLLER_PIDS,
+	DSE_CONTROLLER_CPU,
+	DSE_CONTROLLER_CPUSET,
+	DSE_CONTROLLER_DEVICES,
+	DSE_CONTROLLER_FREEZER,
+	DSE_CONTROLLERS,
+};
+
 /* dse_header.cpu of records that no CPU wrote: those of the recorder itself. */
 #define DSE_CPU_NONE 0xffff
 

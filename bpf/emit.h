@@ -12,8 +12,8 @@
 const volatile __u32 max_args SEC(".rodata") = 131072; /* bytes of argv; <= 1 MiB */
 const volatile __u32 max_env SEC(".rodata") = 0; /* bytes of the environment; <= 1 MiB */
 const volatile __u32 watermark SEC(".rodata") = 1 << 20; /* bytes per CPU and wake-up */
-/* Index into css_set.subsys of the cgroup v1 hierarchy that holds the containers; -1: unified. */
-const volatile __s32 cgroup_subsys SEC(".rodata") = -1;
+/* A controller of the cgroup v1 hierarchy that holds the containers. */
+const volatile __s32 cgroup_controller SEC(".rodata") = DSE_CONTROLLER_NONE;
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
@@ -112,30 +112,27 @@ static __always_inline __u64 emit_wakeup(struct emit *e, __u32 size)
 	return BPF_RB_NO_WAKEUP;
 }
 
-#define CGROUP_OF_SUBSYS(set, i)                                                                   \
-	case i:                                                                                    \
-		return (set)->subsys[i]->cgroup
+#define CGROUP_OF(set, controller)                                                                 \
+	(set)->subsys[bpf_core_enum_value(enum cgroup_subsys_id, controller##_cgrp_id)]->cgroup
 
 /* The settings are constants to the verifier, which removes the branches that are not taken. */
 static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 {
 	struct css_set *set = follow(task)->cgroups;
 
-	switch (cgroup_subsys) {
-		CGROUP_OF_SUBSYS(set, 0);
-		CGROUP_OF_SUBSYS(set, 1);
-		CGROUP_OF_SUBSYS(set, 2);
-		CGROUP_OF_SUBSYS(set, 3);
-		CGROUP_OF_SUBSYS(set, 4);
-		CGROUP_OF_SUBSYS(set, 5);
-		CGROUP_OF_SUBSYS(set, 6);
-		CGROUP_OF_SUBSYS(set, 7);
-		CGROUP_OF_SUBSYS(set, 8);
-		CGROUP_OF_SUBSYS(set, 9);
-		CGROUP_OF_SUBSYS(set, 10);
-		CGROUP_OF_SUBSYS(set, 11);
-		CGROUP_OF_SUBSYS(set, 12);
-		CGROUP_OF_SUBSYS(set, 13);
+	switch (cgroup_controller) {
+	case DSE_CONTROLLER_MEMORY:
+		return CGROUP_OF(set, memory);
+	case DSE_CONTROLLER_PIDS:
+		return CGROUP_OF(set, pids);
+	case DSE_CONTROLLER_CPU:
+		return CGROUP_OF(set, cpu);
+	case DSE_CONTROLLER_CPUSET:
+		return CGROUP_OF(set, cpuset);
+	case DSE_CONTROLLER_DEVICES:
+		return CGROUP_OF(set, devices);
+	case DSE_CONTROLLER_FREEZER:
+		return CGROUP_OF(set, freezer);
 	default:
 		return set->dfl_cgrp;
 	}

@@ -64,9 +64,9 @@ class BatchEncoder::Impl {
   void fill_kind(schema::Block::Builder block, const Rows::Table& table, std::uint64_t start_time);
   void fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks);
   void fill_marks(schema::Block::Builder block, const FilterMarks& marks);
-  void plan_columns(const TableLayout& layout, std::uint32_t offset);
+  void plan_columns(const TableLayout& layout);
   void fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                    const WordColumns& rows, const Rows::Table* table, std::size_t planned);
+                    const WordColumns& rows, const Rows::Table* table);
   void add_fixed(schema::Strings::Builder to, const GatheredColumn& column,
                  const WordColumns& rows);
   void add(schema::Ints::Builder to, const PackedInts& packed);
@@ -111,19 +111,17 @@ void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
   pending_data_.push_back({to, dictionary.bytes().data(), dictionary.bytes().size()});
 }
 
-// The columns of a layout whose body begins at `offset` of each row.
-void BatchEncoder::Impl::plan_columns(const TableLayout& layout, std::uint32_t offset) {
+void BatchEncoder::Impl::plan_columns(const TableLayout& layout) {
   for (const ColumnLayout& column : layout.columns)
     if (column.abi != Abi::bytes)
-      columns_.push_back({column.abi, offset + column.offset, column.size, column.delta, 0, {}, false});
+      columns_.push_back({column.abi, column.offset, column.size, column.delta, 0, {}, false});
 }
 
-// What was planned from `planned` on, and gathered, and the columns of bytes.
+// What was planned, and gathered, and the columns of bytes.
 void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const TableLayout& layout,
-                                      const WordColumns& rows, const Rows::Table* table,
-                                      std::size_t planned) {
+                                      const WordColumns& rows, const Rows::Table* table) {
   auto fields = to.getSchema().getFields();
-  std::size_t byte_column = 0;
+  std::size_t byte_column = 0, planned = 0;
   for (const ColumnLayout& column : layout.columns) {
     auto field = fields[column.field];
     if (column.abi == Abi::bytes) {
@@ -161,40 +159,33 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
                                    std::uint64_t start_time) {
   const TableLayout& layout = *table.layout;
   columns_.clear();
-  columns_.push_back({Abi::u64, offsetof(RowHead, time), sizeof(RowHead::time), true, start_time, {}, false});
-  columns_.push_back({Abi::u16, offsetof(RowHead, cpu), sizeof(RowHead::cpu), false, 0, {}, false});
-  columns_.push_back({Abi::u32, offsetof(RowHead, task), sizeof(RowHead::task), false, 0, {}, false});
-  plan_columns(layout, sizeof(RowHead));
+  plan_columns(layout);
   // Differences within a column count from its first value.
-  for (std::size_t i = 3; i < columns_.size(); ++i)
-    if (GatheredColumn& column = columns_[i]; column.delta)
-      column.start = integer_in(table.rows.first(column.offset / 8), column.offset % 8, column.abi);
-  gatherer_.gather(table.rows, columns_, arena_);
+  for (GatheredColumn& column : columns_)
+    if (column.delta)
+      column.start = integer_in(table.body.first(column.offset / 8), column.offset % 8, column.abi);
+  gatherer_.gather(table.body, columns_, arena_);
 
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
                 .as<capnp::DynamicStruct>();
   auto common = to.init("common").as<schema::Common>();
   common.setCount(table.count);
-  add(common.initTime(), columns_[0].packed);
-  add(common.initCpu(), columns_[1].packed);
-  add(common.initTask(), columns_[2].packed);
-  fill_columns(to, layout, table.rows, &table, 3);
+  add(common.initTime(), gatherer_.differences(table.time, start_time, arena_));
+  add(common.initCpu(), pack_ints(table.cpu, arena_));
+  add(common.initTask(), pack_ints(table.task, arena_));
+  fill_columns(to, layout, table.body, &table);
 }
 
 void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const dse_task> tasks) {
   task.setCount(static_cast<std::uint32_t>(tasks.size()));
   static_assert(sizeof(dse_task) % sizeof(std::uint64_t) == 0);
   task_rows_.clear();
-  for (const dse_task& one : tasks) {
-    std::array<std::uint64_t, sizeof(dse_task) / sizeof(std::uint64_t)> row;
-    std::memcpy(row.data(), &one, sizeof(one));
-    task_rows_.append(row.data());
-  }
+  for (const dse_task& one : tasks) task_rows_.append(reinterpret_cast<const std::byte*>(&one));
   columns_.clear();
-  plan_columns(task_layout(), 0);
+  plan_columns(task_layout());
   gatherer_.gather(task_rows_, columns_, arena_);
-  fill_columns(task, task_layout(), task_rows_, nullptr, 0);
+  fill_columns(task, task_layout(), task_rows_, nullptr);
 }
 
 void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMarks& marks) {

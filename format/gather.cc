@@ -41,28 +41,35 @@ std::uint64_t integer_in(std::uint64_t word, std::size_t place, Abi abi) {
   }
 }
 
-void Gatherer::gather_differences(const WordColumns& rows, GatheredColumn& column,
-                                  PackArena& arena) {
-  const std::size_t word = column.offset / kWord, place = column.offset % kWord;
-  const std::uint32_t count = rows.rows();
-  wide_.resize(count);
+PackedInts Gatherer::differences(std::span<const std::uint64_t> values, std::uint64_t start,
+                                 PackArena& arena) {
+  differences_.resize(values.size());
   Extent extent;
-  std::uint64_t last = column.start;
-  auto take = [&](std::size_t i, std::uint64_t value) {
-    extent.add(wide_[i] = value - last);
-    last = value;
-  };
+  std::uint64_t last = start;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    extent.add(differences_[i] = values[i] - last);
+    last = values[i];
+  }
+  PackedInts packed = values.empty() ? PackedInts{}
+                                     : pack_range(differences_.data(), values.size(), extent.low(),
+                                                  extent.span(), arena);
+  packed.delta = true;
+  packed.start = start;
+  return packed;
+}
+
+// The values of a column of integers.
+std::span<const std::uint64_t> Gatherer::widen(const WordColumns& rows,
+                                               const GatheredColumn& column) {
+  const std::size_t word = column.offset / kWord, place = column.offset % kWord;
+  if (rows.varies(word) && column.abi == Abi::u64) return rows.values(word);
+  wide_.resize(rows.rows());
   if (!rows.varies(word))
-    for (std::size_t i = 0; i < count; ++i) take(i, integer_in(rows.first(word), place, column.abi));
-  else if (column.abi == Abi::u64)
-    for (std::size_t i = 0; const std::uint64_t value : rows.values(word)) take(i++, value);
+    std::fill(wide_.begin(), wide_.end(), integer_in(rows.first(word), place, column.abi));
   else
-    for (std::size_t i = 0; const std::uint64_t value : rows.values(word))
-      take(i++, integer_in(value, place, column.abi));
-  column.packed = pack_range(wide_.data(), count, extent.low(), extent.span(), arena);
-  column.packed.delta = true;
-  column.packed.start = column.start;
-  column.differs = true;
+    std::transform(rows.values(word).begin(), rows.values(word).end(), wide_.begin(),
+                   [&](std::uint64_t value) { return integer_in(value, place, column.abi); });
+  return wide_;
 }
 
 void Gatherer::gather_words(std::span<const std::uint64_t> words, GatheredColumn& column,
@@ -105,7 +112,8 @@ void Gatherer::gather(const WordColumns& rows, std::span<GatheredColumn> columns
       continue;
     }
     if (column.delta) {
-      gather_differences(rows, column, arena);
+      column.packed = differences(widen(rows, column), column.start, arena);
+      column.differs = true;
       continue;
     }
     const std::size_t word = column.offset / kWord;

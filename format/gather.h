@@ -27,14 +27,17 @@ class Gatherer {
  public:
   // The packed numbers go to the end of `arena`.
   void gather(const WordColumns& rows, std::span<GatheredColumn> columns, PackArena& arena);
+  // The same of one column that stands alone, as differences; the first one refers to `start`.
+  PackedInts differences(std::span<const std::uint64_t> values, std::uint64_t start,
+                         PackArena& arena);
 
  private:
-  void gather_differences(const WordColumns& rows, GatheredColumn& column, PackArena& arena);
+  std::span<const std::uint64_t> widen(const WordColumns& rows, const GatheredColumn& column);
   void gather_words(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
   template <typename T>
   void gather_parts(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
 
-  RawVector<std::uint64_t> wide_;  // the column at hand
+  RawVector<std::uint64_t> differences_, wide_;  // the column at hand
   RawVector<std::byte> narrow_;
 };
 

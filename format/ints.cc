@@ -77,6 +77,10 @@ PackedInts pack_ints(std::span<const std::uint32_t> values, PackArena& arena) {
   return pack_unsigned(values, arena);
 }
 
+PackedInts pack_ints(std::span<const std::uint16_t> values, PackArena& arena) {
+  return pack_unsigned(values, arena);
+}
+
 PackedInts pack_ints(std::span<const std::uint8_t> values, PackArena& arena) {
   return pack_unsigned(values, arena);
 }

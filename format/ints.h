@@ -58,6 +58,7 @@ PackedInts pack_ints(std::span<const std::uint64_t> values, bool delta, std::uin
                      PackArena& arena);
 // The same for numbers that stand in less memory.
 PackedInts pack_ints(std::span<const std::uint32_t> values, PackArena& arena);
+PackedInts pack_ints(std::span<const std::uint16_t> values, PackArena& arena);
 PackedInts pack_ints(std::span<const std::uint8_t> values, PackArena& arena);
 
 // Of values of type T, in 64 bits as columns have them: `low` is the lowest of the `rows` values, and none

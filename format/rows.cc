@@ -25,31 +25,9 @@ std::uint32_t load_u32(const std::byte* at) {
 
 constexpr std::uint32_t kEmpty = 0xffffffff;
 
-static_assert(sizeof(RowHead) + sizeof(dse_socket_state) <= 8 * WordColumns::kMaxWords);
-
-// Sizes that the compiler knows are copied without a call.
-void copy_body(std::uint64_t* to, const std::byte* from, std::size_t size) {
-  switch (size) {
-    case sizeof(dse_signal_deliver):
-      static_assert(sizeof(dse_signal_deliver) == sizeof(dse_signal_generate));
-      std::memcpy(to, from, sizeof(dse_signal_deliver));
-      break;
-    case sizeof(dse_socket_state): std::memcpy(to, from, sizeof(dse_socket_state)); break;
-    case sizeof(dse_process_fork): std::memcpy(to, from, sizeof(dse_process_fork)); break;
-    case sizeof(dse_process_exit): std::memcpy(to, from, sizeof(dse_process_exit)); break;
-    default: std::memcpy(to, from, size);
-  }
-}
+static_assert(sizeof(dse_socket_state) <= sizeof(std::uint64_t) * WordColumns::kMaxWords);
 
 }  // namespace
-
-RowHead row_head(const WordColumns& rows, std::uint32_t row) {
-  const std::uint64_t words[] = {rows.at(row, 0), rows.at(row, 1)};
-  RowHead head;
-  static_assert(sizeof(head) == sizeof(words));
-  std::memcpy(&head, words, sizeof(head));
-  return head;
-}
 
 std::vector<std::byte> whole_record(const RecordHead& head, const dse_task& task,
                                     std::span<const std::byte> body) {
@@ -124,7 +102,7 @@ Rows::Rows() : batch_(next_batch()) {
   for (const TableLayout& layout : all_kind_layouts()) {
     Table table;
     table.layout = &layout;
-    table.rows = WordColumns((sizeof(RowHead) + layout.fixed_size + 7) / 8);
+    table.body = WordColumns(layout.fixed_size / sizeof(std::uint64_t));
     for (unsigned i = 0; i < layout.columns.size(); ++i)
       if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
     if (table.byte_columns.empty()) table.plain_size = layout.fixed_size;
@@ -210,13 +188,11 @@ void Rows::note_time(std::uint64_t time) {
 
 void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
                StreamTable& streams) {
-  std::array<std::uint64_t, WordColumns::kMaxWords> row;
-  const RowHead row_head{head.time_ns, task, head.cpu, 0};
-  std::memcpy(row.data(), &row_head, sizeof(row_head));
-  row[table.rows.words() - 1] = 0;  // the body may end before it does
-  copy_body(row.data() + sizeof(row_head) / sizeof(row[0]), body, table.layout->fixed_size);
-  table.rows.append(row.data());
-  size_bytes_ += table.rows.words() * sizeof(row[0]);
+  table.time.push_back(head.time_ns);
+  table.task.push_back(task);
+  table.cpu.push_back(head.cpu);
+  table.body.append(body);
+  size_bytes_ += sizeof(head) + table.layout->fixed_size;
   order_.push_back(table.slot);
   note_time(head.time_ns);
   StreamTable::State& state = streams.at(head.kind, head.cpu);
@@ -264,14 +240,10 @@ void Rows::append(const Rows& later) {
     Table& to = tables_[slot];
     const Table& from = later.tables_[slot];
     if (from.count == 0) continue;
-    std::array<std::uint64_t, WordColumns::kMaxWords> row;
-    for (std::uint32_t i = 0; i < from.count; ++i) {
-      for (std::size_t w = 0; w < to.rows.words(); ++w) row[w] = from.rows.at(i, w);
-      RowHead head = row_head(from.rows, i);
-      head.task = task_of[head.task];
-      std::memcpy(row.data(), &head, sizeof(head));
-      to.rows.append(row.data());
-    }
+    to.time.insert(to.time.end(), from.time.begin(), from.time.end());
+    to.cpu.insert(to.cpu.end(), from.cpu.begin(), from.cpu.end());
+    for (std::uint32_t task : from.task) to.task.push_back(task_of[task]);
+    to.body.append(from.body);
     for (std::size_t i = 0; i < to.byte_columns.size(); ++i)
       for (std::uint32_t index : from.indices[i])
         to.indices[i].push_back(to.dictionaries[i].intern(from.dictionaries[i][index]));
@@ -290,7 +262,10 @@ void Rows::append(const Rows& later) {
 void Rows::clear() {
   for (Table& table : tables_) {
     table.count = 0;
-    table.rows.clear();
+    table.time.clear();
+    table.task.clear();
+    table.cpu.clear();
+    table.body.clear();
     for (auto& dictionary : table.dictionaries) dictionary.clear();
     for (auto& index : table.indices) index.clear();
   }

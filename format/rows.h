@@ -106,15 +106,6 @@ class SharedTask {
   std::uint32_t index_ = 0;  // and where
 };
 
-// Where a record's common part stands in a row, before the fixed body.
-struct RowHead {
-  std::uint64_t time;
-  std::uint32_t task;
-  std::uint16_t cpu;
-  std::uint16_t reserved;
-};
-RowHead row_head(const WordColumns& rows, std::uint32_t row);
-
 // Open-addressing set of the distinct task contexts of a batch.
 class TaskTable {
  public:
@@ -138,7 +129,11 @@ class Rows {
     std::uint8_t slot = 0;
     std::uint32_t count = 0;
     std::uint64_t plain_size = ~std::uint64_t{0};  // fixed_size, if records are nothing else
-    WordColumns rows;  // each a RowHead and the fixed body
+    // Of each row:
+    RawVector<std::uint64_t> time;
+    RawVector<std::uint32_t> task;  // its place among the tasks of the batch
+    RawVector<std::uint16_t> cpu;
+    WordColumns body;  // the fixed one
     // For each `bytes` column, in order: the dictionary and each row's number in it.
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -22,14 +23,16 @@ class WordColumns {
   std::size_t words() const { return words_; }
   std::uint32_t rows() const { return rows_; }
 
-  // `row` has words() words.
-  void append(const std::uint64_t* row) {
+  // `row` has words() words, at any address.
+  void append(const std::byte* row) {
     std::uint64_t changed = 0;
-    for (std::size_t w = 0; w < words_; ++w) changed |= (row[w] ^ first_[w]) & same_[w];
+    for (std::size_t w = 0; w < words_; ++w) changed |= (word(row, w) ^ first_[w]) & same_[w];
     if (changed != 0 || rows_ == room_) prepare(row);
-    for (std::size_t i = 0; i < varying_; ++i) to_[i][rows_] = row[word_of_[i]];
+    for (std::size_t i = 0; i < varying_; ++i) to_[i][rows_] = word(row, word_of_[i]);
     ++rows_;
   }
+  // The rows of `later`, which has as many words.
+  void append(const WordColumns& later);
   // Forgets the rows and keeps the memory.
   void clear();
 
@@ -45,7 +48,12 @@ class WordColumns {
   }
 
  private:
-  void prepare(const std::uint64_t* row);
+  static std::uint64_t word(const std::byte* row, std::size_t w) {
+    std::uint64_t value;
+    std::memcpy(&value, row + w * sizeof(value), sizeof(value));
+    return value;
+  }
+  void prepare(const std::byte* row);
   void make_room();
 
   std::size_t words_;

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include "record/programs.h"
 
@@ -60,8 +62,9 @@ CgroupHierarchy find_cgroup_hierarchy() {
   std::ifstream cgroups("/proc/self/cgroup");
   std::string line;
   // In this order: all runtimes use the first ones; a host may have any of them switched off.
-  const char* const preferred[] = {"memory", "pids", "cpu", "cpuset", "devices", "freezer"};
-  std::size_t best = std::size(preferred);
+  constexpr std::array<std::string_view, DSE_CONTROLLERS> preferred{
+      "memory", "pids", "cpu", "cpuset", "devices", "freezer"};
+  std::size_t best = preferred.size();
   while (std::getline(cgroups, line)) {
     std::size_t colon = line.find(':');
     std::size_t second = line.find(':', colon + 1);
@@ -70,14 +73,12 @@ CgroupHierarchy find_cgroup_hierarchy() {
     std::stringstream names(controllers);
     for (std::string name; std::getline(names, name, ',');) {
       auto at = static_cast<std::size_t>(
-          std::find(std::begin(preferred), std::end(preferred), name) - std::begin(preferred));
+          std::find(preferred.begin(), preferred.end(), name) - preferred.begin());
       if (at >= best) continue;
-      int subsys = cgroup_subsys_index(name);
-      if (subsys < 0) continue;
       best = at;
       out.id = static_cast<std::uint32_t>(std::stoul(line.substr(0, colon)));
       out.controllers = controllers;
-      out.subsys = subsys;
+      out.controller = static_cast<int>(at);
     }
   }
 

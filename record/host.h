@@ -28,7 +28,7 @@ std::uint64_t boot_time_ns();
 struct CgroupHierarchy {
   std::uint32_t id = 0;     // 0: unified
   std::string controllers;  // as /proc/self/cgroup has them; empty: unified
-  int subsys = -1;          // for the kernel side
+  int controller = DSE_CONTROLLER_NONE;  // one of them, for the kernel side
   std::string mount_point;  // empty: not mounted, its cgroups can't be listed
 };
 CgroupHierarchy find_cgroup_hierarchy();

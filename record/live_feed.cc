@@ -54,7 +54,7 @@ Result<std::unique_ptr<LiveFeed>> LiveFeed::start(const LiveOptions& options) {
   programs.watermark_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   programs.max_args = options.max_args;
   programs.max_env = options.redactor.keeps_env() ? kMaxEnv : 0;
-  programs.cgroup_subsys = feed->hierarchy_.subsys;
+  programs.cgroup_controller = feed->hierarchy_.controller;
   DSE_TRY_ASSIGN(feed->programs_, Programs::load(programs));
   feed->merge_.emplace(feed->programs_->rings());
   feed->tasks_.resize(feed->programs_->rings().size());
@@ -374,16 +374,16 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
   for (std::uint32_t i = 0; i < exits->count; ++i) {
-    const format::RowHead head = format::row_head(exits->rows, i);
-    dse_task task = rows.tasks().tasks()[head.task];
+    const std::uint64_t time = exits->time[i];
+    dse_task task = rows.tasks().tasks()[exits->task[i]];
     if (task.tid != task.pid) continue;  // its main thread has, or had, a record of its own
-    if (task.start_time_ns >= snapshot.span.begin_time || head.time < snapshot.span.begin_time ||
-        head.time > snapshot.span.end_time || !known.insert(task.pid).second)
+    if (task.start_time_ns >= snapshot.span.begin_time || time < snapshot.span.begin_time ||
+        time > snapshot.span.end_time || !known.insert(task.pid).second)
       continue;
     dse_process_snapshot body{};
     std::uint64_t seq = streams.at(DSE_PROCESS_SNAPSHOT, DSE_CPU_NONE).next;
     snapshot.rows.append(
-        make_record(DSE_PROCESS_SNAPSHOT, head.time, seq, task, std::as_bytes(std::span(&body, 1))),
+        make_record(DSE_PROCESS_SNAPSHOT, time, seq, task, std::as_bytes(std::span(&body, 1))),
         streams);
   }
 }

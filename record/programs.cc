@@ -117,7 +117,7 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   skeleton->rodata->max_args = options.max_args;
   skeleton->rodata->max_env = options.max_env;
   skeleton->rodata->watermark = options.watermark_bytes;
-  skeleton->rodata->cgroup_subsys = options.cgroup_subsys;
+  skeleton->rodata->cgroup_controller = options.cgroup_controller;
   auto cpus = static_cast<std::uint32_t>(impl->cpus);
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
   bpf_map__set_max_entries(skeleton->maps.scratch, cpus);
@@ -172,7 +172,8 @@ std::vector<int> online_cpus() {
 }  // namespace
 
 Status Programs::Impl::make_rings(std::size_t bytes) {
-  for (int cpu : online_cpus()) {
+  const std::vector<int> online = online_cpus();
+  for (std::size_t i = 0; i < online.size(); ++i) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
     if (file.get() < 0)
@@ -180,14 +181,18 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
                                       "try a smaller --buffer",
                                       bytes, plural(static_cast<std::uint64_t>(cpus), "CPU")),
                           errno);
-    int fd = file.get();
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, 0) != 0)
-      return kernel_error("cannot set a ring buffer", errno);
-    DSE_TRY_ASSIGN(Ring ring, Ring::map(fd, bytes));
+    DSE_TRY_ASSIGN(Ring ring, Ring::map(file.get(), bytes));
     rings.push_back(std::move(ring));
-    ring_fds.push_back(fd);
+    ring_fds.push_back(file.get());
     ring_files.push_back(std::move(file));
   }
+  // All at once, as the kernel waits for all CPUs after each update. Before 5.14 it takes them singly.
+  const int map = bpf_map__fd(skeleton->maps.rings);
+  auto count = static_cast<std::uint32_t>(online.size());
+  if (bpf_map_update_batch(map, online.data(), ring_fds.data(), &count, nullptr) == 0) return {};
+  for (std::size_t i = 0; i < online.size(); ++i)
+    if (bpf_map_update_elem(map, &online[i], &ring_fds[i], 0) != 0)
+      return kernel_error("cannot set a ring buffer", errno);
   return {};
 }
 
@@ -380,20 +385,6 @@ std::vector<format::StreamPosition> Programs::positions() const {
       if (counters[cpu].seen[kind])
         positions.push_back({kind, static_cast<std::uint16_t>(cpu), counters[cpu].seen[kind]});
   return positions;
-}
-
-int cgroup_subsys_index(const std::string& controller) {
-  libbpf_set_print(keep_warning);
-  std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), btf__free);
-  if (!types) return -1;
-  int id = btf__find_by_name_kind(types.get(), "cgroup_subsys_id", BTF_KIND_ENUM);
-  if (id < 0) return -1;
-  const btf_type* type = btf__type_by_id(types.get(), static_cast<std::uint32_t>(id));
-  const struct btf_enum* values = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i)
-    if (controller + "_cgrp_id" == btf__name_by_offset(types.get(), values[i].name_off))
-      return values[i].val;
-  return -1;
 }
 
 }  // namespace dse::record

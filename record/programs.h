@@ -23,7 +23,7 @@ struct ProgramOptions {
   std::uint32_t watermark_bytes = 0;  // per CPU: a wake-up each time that much has been written
   std::uint32_t max_args = 131072;    // bytes of argv, at most kMaxArgs
   std::uint32_t max_env = 0;          // bytes of the environment, likewise
-  int cgroup_subsys = -1;             // see Cgroups
+  int cgroup_controller = DSE_CONTROLLER_NONE;  // see CgroupHierarchy
 };
 
 inline constexpr std::uint32_t kMaxArgs = 1u << 20;
@@ -69,8 +69,5 @@ class Programs {
   explicit Programs(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// The index of a cgroup controller in the running kernel ("memory_cgrp_id"), from its BTF; -1: none.
-int cgroup_subsys_index(const std::string& controller);
 
 }  // namespace dse::record

@@ -42,11 +42,7 @@ std::vector<GatheredColumn> gather(Gatherer& gatherer, const std::vector<Row>& r
                                    PackArena& arena) {
   auto gathered = columns();
   WordColumns words(sizeof(Row) / sizeof(std::uint64_t));
-  for (const Row& row : rows) {
-    std::uint64_t of_row[sizeof(Row) / sizeof(std::uint64_t)];
-    std::memcpy(of_row, &row, sizeof(row));
-    words.append(of_row);
-  }
+  for (const Row& row : rows) words.append(reinterpret_cast<const std::byte*>(&row));
   gatherer.gather(words, gathered, arena);
   return gathered;
 }

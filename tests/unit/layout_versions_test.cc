@@ -8,6 +8,7 @@
 #include "capture.capnp.h"
 #include "format/batch_impl.h"
 #include "format/layout.h"
+#include "format/word_columns.h"
 #include "format/message.h"
 #include "tests/unit/testing.h"
 
@@ -357,6 +358,16 @@ TEST(layout_versions, an_empty_table_needs_no_values) {
   dse::Status status;
   EXPECT_TRUE(records_of(*batch, &status).empty());
   EXPECT_TRUE(status.ok());
+}
+
+// format::Rows keeps fixed bodies by their words.
+TEST(layout, fixed_bodies_are_whole_words) {
+  for (const TableLayout& layout : all_kind_layouts()) {
+    EXPECT_EQ(layout.fixed_size % 8, 0u) << layout.name;
+    EXPECT_LE(layout.fixed_size / 8, WordColumns::kMaxWords) << layout.name;
+    for (const ColumnLayout& column : layout.columns)
+      EXPECT_EQ(column.offset % std::min(column.size, 8u), 0u) << layout.name << '.' << column.name;
+  }
 }
 
 }  // namespace

@@ -11,6 +11,9 @@ using namespace dse::format;
 namespace {
 
 using Row = std::array<std::uint64_t, 5>;
+const std::byte* bytes_of_row(const Row& row) {
+  return reinterpret_cast<const std::byte*>(row.data());
+}
 
 void expect_rows(const WordColumns& columns, const std::vector<Row>& rows) {
   ASSERT_EQ(columns.rows(), rows.size());
@@ -38,7 +41,7 @@ TEST(word_columns, a_word_may_begin_to_vary_anywhere) {
     rows[at][0] = 7;
     rows[at][3] = ~std::uint64_t{0};
     WordColumns columns(5);
-    for (const Row& row : rows) columns.append(row.data());
+    for (const Row& row : rows) columns.append(bytes_of_row(row));
     expect_rows(columns, rows);
   }
 }
@@ -53,8 +56,14 @@ TEST(word_columns, it_is_the_same_again_after_clear) {
       for (std::size_t w = 0; w < row.size(); ++w)
         row[w] = varying >> w & 1 && random() % 8 == 0 ? random() % 3 : 42;
     columns.clear();
-    for (const Row& row : rows) columns.append(row.data());
+    for (const Row& row : rows) columns.append(bytes_of_row(row));
     expect_rows(columns, rows);
+
+    WordColumns both(5);
+    both.append(columns);
+    both.append(columns);
+    rows.insert(rows.end(), rows.begin(), rows.end());
+    expect_rows(both, rows);
   }
 }
 
