@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <map>
 #include <set>
 #include <unordered_set>
@@ -65,6 +66,8 @@ struct Programs::Impl {
   std::unique_ptr<dse_bpf, DestroySkeleton> skeleton;
   std::vector<std::unique_ptr<bpf_link, DestroyLink>> links;
   std::unique_ptr<bpf_link, DestroyLink> processes, sockets;
+  FileHandle ring_map;  // the rings, by CPU
+  std::vector<int> ring_cpus;
   std::vector<FileHandle> ring_files;
   std::vector<int> ring_fds;
   std::vector<Ring> rings;
@@ -83,6 +86,7 @@ struct Programs::Impl {
   std::map<format::Kind, Cost> before, measured;
 
   Status make_rings(std::size_t bytes);
+  Status set_rings() const;
   std::vector<dse_counters> counters() const;  // by CPU
   std::map<format::Kind, std::uint64_t> count_busy() const;
   std::map<format::Kind, Cost> timed() const;
@@ -95,6 +99,27 @@ const format::TableLayout* layout_of(const bpf_program* program) {
   std::string_view name = bpf_program__name(program);
   const format::TableLayout* layout = format::kind_layout(name);
   return layout ? layout : format::kind_layout(name.substr(0, name.rfind('_')));
+}
+
+}  // namespace
+
+namespace {
+
+// The CPUs that are online, from a list such as "0-3,8". A machine may have many more possible ones,
+// whose rings would be memory for nothing.
+std::vector<int> online_cpus() {
+  std::ifstream file("/sys/devices/system/cpu/online");
+  std::vector<int> cpus;
+  int first = 0, last = 0;
+  char separator = ',';
+  while (separator == ',' && file >> first) {
+    last = first;
+    if (file.peek() == '-') file >> separator >> last;
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    separator = 0;
+    file >> separator;
+  }
+  return cpus;
 }
 
 }  // namespace
@@ -119,7 +144,6 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
   skeleton->rodata->watermark = options.watermark_bytes;
   skeleton->rodata->cgroup_controller = options.cgroup_controller;
   auto cpus = static_cast<std::uint32_t>(impl->cpus);
-  bpf_map__set_max_entries(skeleton->maps.rings, cpus);
   bpf_map__set_max_entries(skeleton->maps.scratch, cpus);
   bpf_map__set_max_entries(skeleton->maps.paths, cpus + 1);
   skeleton->rodata->iterator_slot = cpus;
@@ -128,11 +152,10 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
                                             4 * DSE_PATH_MAX) +
                  options.max_args + options.max_env;
   bpf_map__set_value_size(skeleton->maps.scratch, (scratch + 7) & ~7u);
-  // The verifier wants to see what the inner maps are like.
-  FileHandle pattern(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
-                                    static_cast<std::uint32_t>(options.ring_bytes), nullptr));
-  if (pattern.get() < 0) return kernel_error("cannot make a ring buffer", errno);
-  bpf_map__set_inner_map_fd(skeleton->maps.rings, pattern.get());
+  DSE_TRY(impl->make_rings(options.ring_bytes));
+  bpf_map__reuse_fd(skeleton->maps.rings, impl->ring_map.get());
+  // Then the kernel waits for all CPUs, which is as long as some programs take to load.
+  auto rings_set = std::async(std::launch::async, [&] { return impl->set_rings(); });
 
   bpf_program* program;
   bpf_object__for_each_program(program, skeleton->obj) {
@@ -146,34 +169,13 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
                             (options.kinds & format::kind_bit(DSE_SOCKET_STATE)) != 0);
   if (int error = dse_bpf__load(skeleton))
     return kernel_error("cannot load the BPF programs", -error);
-  DSE_TRY(impl->make_rings(options.ring_bytes));
+  DSE_TRY(rings_set.get());
   return std::unique_ptr<Programs>(new Programs(std::move(impl)));
 }
 
-namespace {
-
-// The CPUs that are online, from a list such as "0-3,8". A machine may have many more possible ones,
-// whose rings would be memory for nothing.
-std::vector<int> online_cpus() {
-  std::ifstream file("/sys/devices/system/cpu/online");
-  std::vector<int> cpus;
-  int first = 0, last = 0;
-  char separator = ',';
-  while (separator == ',' && file >> first) {
-    last = first;
-    if (file.peek() == '-') file >> separator >> last;
-    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    separator = 0;
-    file >> separator;
-  }
-  return cpus;
-}
-
-}  // namespace
-
 Status Programs::Impl::make_rings(std::size_t bytes) {
-  const std::vector<int> online = online_cpus();
-  for (std::size_t i = 0; i < online.size(); ++i) {
+  ring_cpus = online_cpus();
+  for (std::size_t i = 0; i < ring_cpus.size(); ++i) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
     if (file.get() < 0)
@@ -186,12 +188,21 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
     ring_fds.push_back(file.get());
     ring_files.push_back(std::move(file));
   }
-  // All at once, as the kernel waits for all CPUs after each update. Before 5.14 it takes them singly.
-  const int map = bpf_map__fd(skeleton->maps.rings);
-  auto count = static_cast<std::uint32_t>(online.size());
-  if (bpf_map_update_batch(map, online.data(), ring_fds.data(), &count, nullptr) == 0) return {};
-  for (std::size_t i = 0; i < online.size(); ++i)
-    if (bpf_map_update_elem(map, &online[i], &ring_fds[i], 0) != 0)
+  // The verifier wants to see what the inner maps are like: all are like the first.
+  LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<std::uint32_t>(ring_fds.at(0)));
+  ring_map.reset(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "rings", sizeof(std::uint32_t),
+                                sizeof(std::uint32_t), static_cast<std::uint32_t>(cpus), &options));
+  if (ring_map.get() < 0) return kernel_error("cannot make the table of ring buffers", errno);
+  return {};
+}
+
+// All at once, as the kernel waits for all CPUs after each update. Before 5.14 it takes them singly.
+Status Programs::Impl::set_rings() const {
+  auto count = static_cast<std::uint32_t>(ring_cpus.size());
+  if (bpf_map_update_batch(ring_map.get(), ring_cpus.data(), ring_fds.data(), &count, nullptr) == 0)
+    return {};
+  for (std::size_t i = 0; i < ring_cpus.size(); ++i)
+    if (bpf_map_update_elem(ring_map.get(), &ring_cpus[i], &ring_fds[i], 0) != 0)
       return kernel_error("cannot set a ring buffer", errno);
   return {};
 }
