@@ -162,19 +162,17 @@ void LiveFeed::finish_observing() {
 }
 
 void LiveFeed::append(std::size_t ring, std::span<const std::byte> record) {
-  dse_ring_header header;
-  std::memcpy(&header, record.data(), sizeof(header));
-  if (header.kind == DSE_RING_TASK) return tasks_[ring].define(record);
-  if (rows_->empty()) rows_since_ = header.time_ns;
-  ++appended_;
-  format::SharedTask* task = tasks_[ring].find(header.task);
-  if (!task) return rows_->append_raw(record);
-  const format::RecordHead head{header.time_ns, header.seq, header.kind, header.cpu};
-  const auto body = record.subspan(sizeof(header));
-  if (rewritten_kinds_ & format::kind_bit(header.kind))
-    append_rewritten(head, task->task(), body);
-  else
-    rows_->append(head, *task, body, streams_);
+  tasks_[ring].take(record, [&](const format::RecordHead& head, format::SharedTask* task,
+                                std::span<const std::byte> body) {
+    if (rows_->empty()) rows_since_ = head.time_ns;
+    ++appended_;
+    if (!task)
+      rows_->append_raw(record);
+    else if (rewritten_kinds_ & format::kind_bit(head.kind))
+      append_rewritten(head, task->task(), body);
+    else
+      rows_->append(head, *task, body, streams_);
+  });
 }
 
 // Without what must not be kept, and telling of containers.

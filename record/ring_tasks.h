@@ -24,6 +24,17 @@ class RingTasks {
     tasks_[named.header.task % DSE_RING_TASKS] = {named.header.task, format::SharedTask(named.task)};
   }
 
+  // Takes a record of the ring apart, for `use(head, task, body)`; what only names a task is noted instead.
+  // `task` is as find() gives it.
+  template <typename Use>
+  void take(std::span<const std::byte> record, Use&& use) {
+    dse_ring_header header;
+    std::memcpy(&header, record.data(), sizeof(header));
+    if (header.kind == DSE_RING_TASK) return define(record);
+    use(format::RecordHead{header.time_ns, header.seq, header.kind, header.cpu},
+        find(header.task), record.subspan(sizeof(header)));
+  }
+
   // Valid until the next define(); nullptr: the ring has not said what the number stands for.
   format::SharedTask* find(std::uint32_t number) {
     Numbered& found = tasks_[number % DSE_RING_TASKS];

@@ -36,6 +36,30 @@ void append_all(const Records& records, format::Rows& rows) {
   for (std::size_t i = 0; i < records.size(); ++i) rows.append(records[i], streams);
 }
 
+std::vector<RingRecord> in_rings(const Records& records, std::size_t rings) {
+  std::vector<RingRecord> out;
+  std::vector<std::map<std::string, std::uint32_t>> tasks(rings);
+  auto add = [&](std::size_t ring, const auto& begin, std::span<const std::byte> rest) {
+    std::string bytes(reinterpret_cast<const char*>(&begin), sizeof(begin));
+    bytes.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+    out.push_back({ring, std::move(bytes)});
+  };
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    dse_header header;
+    std::memcpy(&header, records[i].data(), sizeof(header));
+    const std::size_t ring = i % rings;
+    const std::string key(reinterpret_cast<const char*>(&header.task), sizeof(header.task));
+    if (tasks[ring].size() == DSE_RING_TASKS) tasks[ring].clear();
+    auto [known, is_new] = tasks[ring].try_emplace(key, tasks[ring].size() + 1);
+    dse_ring_header begin{header.time_ns, 0, known->second, DSE_RING_TASK, header.cpu};
+    if (is_new) add(ring, dse_ring_task{begin, header.task}, {});
+    begin.seq = header.seq;
+    begin.kind = header.kind;
+    add(ring, begin, records[i].subspan(sizeof(header)));
+  }
+  return out;
+}
+
 format::Batch EncodedBlock::open(format::ReadCounters* counters) const {
   auto read = [this](std::uint64_t offset,
                      std::uint32_t size) -> Result<std::span<const std::byte>> {

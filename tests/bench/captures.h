@@ -32,8 +32,16 @@ inline void must(const Status& status) {
   if (!status) throw std::runtime_error(status.error().message());
 }
 
-// Appends them as a recorder does.
+// Appends them one by one.
 void append_all(const Records& records, format::Rows& rows);
+
+// What the rings of so many CPUs get of these records, one after the other: each names its task by a number,
+// which the ring has told before.
+struct RingRecord {
+  std::size_t ring;
+  std::string bytes;
+};
+std::vector<RingRecord> in_rings(const Records& records, std::size_t rings);
 
 // A block as it is in a file: its header, and all of its frames.
 struct EncodedBlock {

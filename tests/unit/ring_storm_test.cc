@@ -180,27 +180,16 @@ class Reader {
  public:
   bool take(std::size_t ring, std::span<const std::byte> record) {
     if (rows_.count() >= 5000) return false;
-    dse_ring_header header;
-    std::memcpy(&header, record.data(), sizeof(header));
-    EXPECT_LT(last_time_, header.time_ns);
-    last_time_ = header.time_ns;
-    if (header.kind == DSE_RING_TASK) {
-      tasks_[ring].define(record);
-      return true;
-    }
-    dse::format::SharedTask* task = tasks_[ring].find(header.task);
-    if (!task) {
-      ADD_FAILURE() << "no task " << header.task << " of " << ring;
-      return !(g_failed = true);
-    }
-    const dse::format::RecordHead head{header.time_ns, header.seq, header.kind, header.cpu};
-    const auto body = record.subspan(sizeof(header));
-    const auto expected = bytes_of(
-        stamps_.make(header.kind, header.cpu, header.seq, header.time_ns));
-    EXPECT_TRUE(std::ranges::equal(whole_record(head, task->task(), body), expected))
-        << header.kind << " of " << header.cpu;
-    rows_.append(head, *task, body, streams_);
-    ++taken_;
+    tasks_[ring].take(record, [&](const dse::format::RecordHead& head,
+                                  dse::format::SharedTask* task, std::span<const std::byte> body) {
+      EXPECT_LT(last_time_, head.time_ns);
+      last_time_ = head.time_ns;
+      const auto expected = bytes_of(stamps_.make(head.kind, head.cpu, head.seq, head.time_ns));
+      EXPECT_TRUE(task && std::ranges::equal(whole_record(head, task->task(), body), expected))
+          << head.kind << " of " << head.cpu;
+      if (task) rows_.append(head, *task, body, streams_);
+      ++taken_;
+    });
     g_failed = testing::Test::HasFailure();
     return !g_failed;
   }

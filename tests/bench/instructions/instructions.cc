@@ -14,6 +14,7 @@
 
 #include "format/encode.h"
 #include "format/message.h"
+#include "record/ring_tasks.h"
 #include "replay/points/points.h"
 #include "replay/session.h"
 #include "replay/tally.h"
@@ -60,11 +61,19 @@ void measure(Work work) {
 
 // ---- recording -----------------------------------------------------------------------------------
 
+// Out of a ring.
 std::size_t append(const Records& records) {
+  const auto in_ring = in_rings(records, 1);
+  record::RingTasks tasks;
+  format::StreamTable streams;
   format::Rows rows;
   measure([&] {
     rows.clear();
-    append_all(records, rows);
+    for (const RingRecord& record : in_ring)
+      tasks.take(std::as_bytes(std::span(record.bytes)),
+                 [&](const format::RecordHead& head, format::SharedTask* task,
+                     std::span<const std::byte> body) { rows.append(head, *task, body, streams); });
+    keep(rows.count());
   });
   return records.size();
 }
