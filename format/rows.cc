@@ -119,16 +119,30 @@ const Rows::Table* Rows::table(Kind kind) const {
   return slot ? &tables_[slot] : nullptr;
 }
 
+inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
+               StreamTable& streams) {
+  table.time.push_back(head.time_ns);
+  table.task.push_back(task);
+  table.cpu.push_back(head.cpu);
+  table.body.append(body);
+  size_bytes_ += sizeof(head) + table.layout->fixed_size;
+  order_.push_back(table.slot);
+  note_time(head.time_ns);
+  StreamTable::State& state = streams.at(head.kind, head.cpu);
+  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
+  state.next = head.seq + 1;
+  state.last_time = head.time_ns;
+  ++table.count;
+}
+
 void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
   dse_header header;
   if (record.size() < sizeof(header)) return append_raw(record);
   std::memcpy(&header, record.data(), sizeof(header));
   const auto body = record.subspan(sizeof(header));
-  Table* table = header.size == record.size() ? fitting_table(header.kind, body) : nullptr;
-  if (!table) return append_raw(record);
-  put_strings(*table, body.data());
-  put(*table, {header.time_ns, header.seq, header.kind, header.cpu}, tasks_.intern(header.task),
-      body.data(), streams);
+  if (header.size != record.size()) return append_raw(record);
+  SharedTask task(header.task);
+  append({header.time_ns, header.seq, header.kind, header.cpu}, task, body, streams);
 }
 
 void Rows::append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
@@ -179,27 +193,6 @@ void Rows::put_strings(Table& table, const std::byte* body) {
     size_bytes_ += table.dictionaries[i].bytes().size() - before;
     at += size;
   }
-}
-
-void Rows::note_time(std::uint64_t time) {
-  min_time_ = std::min(min_time_, time);
-  max_time_ = std::max(max_time_, time);
-}
-
-void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
-               StreamTable& streams) {
-  table.time.push_back(head.time_ns);
-  table.task.push_back(task);
-  table.cpu.push_back(head.cpu);
-  table.body.append(body);
-  size_bytes_ += sizeof(head) + table.layout->fixed_size;
-  order_.push_back(table.slot);
-  note_time(head.time_ns);
-  StreamTable::State& state = streams.at(head.kind, head.cpu);
-  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
-  state.next = head.seq + 1;
-  state.last_time = head.time_ns;
-  ++table.count;
 }
 
 // A row that does not simply follow on what this batch had of its stream.

@@ -2,6 +2,7 @@
 // rest of the work can be done a column at a time when the batch is complete.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -188,7 +189,10 @@ class Rows {
   void put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
            StreamTable& streams);
   void put_strings(Table& table, const std::byte* body);
-  void note_time(std::uint64_t time);
+  void note_time(std::uint64_t time) {
+    min_time_ = std::min(min_time_, time);
+    max_time_ = std::max(max_time_, time);
+  }
   void follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state);
 
   std::vector<Table> tables_;

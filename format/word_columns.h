@@ -25,8 +25,9 @@ class WordColumns {
 
   // `row` has words() words, at any address.
   void append(const std::byte* row) {
-    std::uint64_t changed = 0;
-    for (std::size_t w = 0; w < words_; ++w) changed |= (word(row, w) ^ first_[w]) & same_[w];
+    // A signal has so many words: a number that the compiler knows is a few instructions.
+    constexpr std::size_t kUsual = 6;
+    const std::uint64_t changed = words_ == kUsual ? changes(row, kUsual) : changes(row, words_);
     if (changed != 0 || rows_ == room_) prepare(row);
     for (std::size_t i = 0; i < varying_; ++i) to_[i][rows_] = word(row, word_of_[i]);
     ++rows_;
@@ -52,6 +53,12 @@ class WordColumns {
     std::uint64_t value;
     std::memcpy(&value, row + w * sizeof(value), sizeof(value));
     return value;
+  }
+  // Not 0: some word is not as all rows have had it so far.
+  std::uint64_t changes(const std::byte* row, std::size_t words) const {
+    std::uint64_t changed = 0;
+    for (std::size_t w = 0; w < words; ++w) changed |= (word(row, w) ^ first_[w]) & same_[w];
+    return changed;
   }
   void prepare(const std::byte* row);
   void make_room();
