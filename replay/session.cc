@@ -207,7 +207,10 @@ Status Session::take_capture(const format::Step& step) {
   Lane& lane = lanes_.at(at_);
   const format::SegmentInfo& info = source_->info();
   lane.state.reset(info);
-  for (ObservationPoint* point : lane.makers) point->reset();
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    lane.makers[i]->reset();
+    if (!show_dropped_) lane.makers[i]->serve_only(points_[i]->chain(), lane.state.arch());
+  }
   note_unrecorded(info);
   std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
   if (since_start_) since_ = start + *std::exchange(since_start_, {});
@@ -252,7 +255,7 @@ Status Session::judge(Work& work, std::size_t place) {
   }
   DSE_TRY(hide_self(judged));
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-  if (std::find(shown.begin(), shown.end(), 1) != shown.end()) {
+  if (filter::has_any(shown)) {
     DSE_TRY(make_columns(judged.events, used_[place]));
     DSE_TRY(values_only_ ? judged.events.damage() : judged.events.located());
   }
@@ -296,7 +299,7 @@ Status Session::apply_window(const EventBatch& events, filter::Mask& considered)
 
 Status Session::hide_self(Judged& judged) {
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-  if (show_self_ || std::find(shown.begin(), shown.end(), 1) == shown.end()) return {};
+  if (show_self_ || !filter::has_any(shown)) return {};
   const EventBatch& events = judged.events;
   DSE_TRY_ASSIGN(const EventColumn* self,
                  events.column(static_cast<std::size_t>(events.point().field("evt.self"))));
