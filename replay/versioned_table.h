@@ -82,7 +82,8 @@ class VersionedTable {
     const std::uint32_t place = is_new ? place_for(key) : known;
     Entry& entry = entries_[place];
     StateTrace::Origin origin;
-    if (trace_) origin = trace_->set(!is_new && entry.newest.alive ? &entry.newest.origin : nullptr);
+    if (trace_)
+      origin = trace_->set(!is_new && entry.newest.alive ? &entry.newest.origin : nullptr);
     Version version{from, true, std::move(value), origin};
     if (is_new)
       entry.newest = std::move(version);
