@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "replay/from_state.h"
 #include "replay/point.h"
@@ -45,11 +46,19 @@ Status EventBatch::use_tables(std::initializer_list<const format::Table*> tables
   if (parts_.size() <= 1) return {};
   for (std::uint32_t part = 0; part < parts_.size(); ++part) {
     DSE_TRY_ASSIGN(positions.emplace_back(), parts_[part]->positions());
-    for (std::uint32_t row = 0; row < positions[part].size(); ++row) places_.push_back({part, row});
   }
   auto position = [&](const Place& place) { return positions[place.part][place.row]; };
-  std::sort(places_.begin(), places_.end(),
-            [&](const Place& a, const Place& b) { return position(a) < position(b); });
+  std::vector<Place> rows, merged;
+  for (std::uint32_t part = 0; part < parts_.size(); ++part) {
+    rows.clear();
+    for (std::uint32_t row = 0; row < positions[part].size(); ++row) rows.push_back({part, row});
+    merged.clear();
+    merged.reserve(places_.size() + rows.size());
+    std::merge(places_.begin(), places_.end(), rows.begin(), rows.end(), std::back_inserter(merged),
+               [&](const Place& a, const Place& b) { return position(a) < position(b); });
+    places_.swap(merged);
+  }
+  own_positions_.reserve(size_);
   for (const Place& place : places_) own_positions_.push_back(position(place));
   positions_ = own_positions_;
   return {};
@@ -189,7 +198,9 @@ Result<EventColumn> EventBatch::task_column(const std::string& name) const {
   DSE_TRY_ASSIGN(auto task, tasks());
   EventColumn out;
   out.index = task;
-  bool some_missing = std::find(task.begin(), task.end(), kNoTask) != task.end();
+  // Records have a task; what points make one by one may have none.
+  const bool some_missing = !own_tasks_.empty() &&
+                            std::find(task.begin(), task.end(), kNoTask) != task.end();
   if (some_missing) {
     auto& index = own_numbers(task.size());
     for (std::size_t i = 0; i < task.size(); ++i)
@@ -198,9 +209,10 @@ Result<EventColumn> EventBatch::task_column(const std::string& name) const {
   }
   std::size_t values = table.rows() + (some_missing ? 1 : 0);
   if (column.is_text()) {
+    auto& names = own_texts(column.texts.size());
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = until_nul(column.texts[i]);
     auto& texts = own_texts(values);
-    for (std::size_t i = 0; i < table.rows(); ++i)
-      texts[i] = until_nul(column.texts[column.slot(i)]);
+    for (std::size_t i = 0; i < table.rows(); ++i) texts[i] = names[column.slot(i)];
     out.texts = texts;
   } else if (!some_missing) {
     out.numbers = column.numbers;

@@ -20,6 +20,7 @@ EventPage::EventPage(std::list<JudgedBatch> batches, bool show_dropped)
     for (const Judged& judged : batch.judged) {
       Source source{&judged.events, {}};
       const filter::Mask& shown = show_dropped ? judged.considered : judged.kept;
+      if (!filter::has_any(shown)) continue;
       for (std::uint32_t i = 0; i < shown.size(); ++i)
         if (shown[i]) source.chosen.push_back(i);
       if (!source.chosen.empty()) sources_.push_back(std::move(source));

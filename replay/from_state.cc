@@ -94,10 +94,13 @@ Result<EventColumn> parent_name(const EventBatch& events) {
 Result<EventColumn> image(const EventBatch& events, bool path) {
   DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
-  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) {
+  std::string line;
+  return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) -> std::string_view {
     const Process* process = events.state().process(static_cast<std::uint32_t>(pid[task]), number);
-    if (!process || !process->image || !process->started_at(start[task])) return std::string_view();
-    return present_text(path ? process->image->exepath : process->image->command_line);
+    if (!process || !process->image || !process->started_at(start[task])) return {};
+    if (path) return present_text(process->image->exepath);
+    line = command_line(process->image->args);
+    return present_text(line);
   });
 }
 

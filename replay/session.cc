@@ -8,13 +8,6 @@
 namespace dse::replay {
 namespace {
 
-// Whether the records of a capture come with numbers of their own.
-bool brings_numbers(const format::SegmentInfo& info) {
-  return std::any_of(info.options.begin(), info.options.end(), [](const auto& option) {
-    return option.first == kFilteredOption || option.first == format::kNumberedOption;
-  });
-}
-
 // nullptr: it is no filtered capture.
 const std::string* filtered_points(const format::SegmentInfo& info) {
   for (const auto& [name, value] : info.options)
@@ -40,26 +33,6 @@ void Session::use_only(std::vector<std::string> fields) {
   only_ = std::move(fields);
 }
 
-void Session::set_window(std::optional<std::uint64_t> since, std::optional<std::uint64_t> until) {
-  since_ = since;
-  until_ = until;
-}
-
-void Session::set_window_from_start(std::optional<std::uint64_t> since,
-                                    std::optional<std::uint64_t> until) {
-  since_start_ = since;
-  until_start_ = until;
-}
-
-void Session::set_numbers(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last) {
-  first_number_ = first;
-  last_number_ = last;
-}
-
-bool Session::has_window() const {
-  return since_ || until_ || since_start_ || until_start_ || first_number_ || last_number_;
-}
-
 format::KindSet Session::kinds() {
   start();
   return kinds_;
@@ -79,6 +52,7 @@ void Session::start() {
       [this](const format::BlockSummary& block) {
         const bool is_read = ((kinds_ | extra_kinds_) & block.kinds) && is_block_wanted(block);
         note_extent(block, is_read);
+        if (is_read) note_outside(block);
         return is_read;
       });
 }
@@ -109,59 +83,6 @@ void Session::use_fields() {
   Lane& lane = lanes_[0];
   lane.state.set_needs(needs_);
   for (const auto& point : points_) lane.makers.push_back(point.get());
-}
-
-// Only what nothing depends on may be passed over: no state, no gaps, and all events out of the window
-// or dropped.
-bool Session::is_block_wanted(const format::BlockSummary& block) const {
-  const State& state = lanes_.at(block.lane).state;
-  // Whether headers tell the numbers of events. Numbers rise, so behind the last one nothing counts any more.
-  const bool numbered = !brings_numbers(state.info());
-  if (numbered && last_number_ && block.first >= *last_number_) return false;
-  // Records that set the clock are state, so the clock at hand is that of the block.
-  auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
-  constexpr std::uint64_t kSlew = 1'000'000'000;  // but behind the window it is not followed any more
-  if (ends_with_window_ && until_ && block.min_time <= block.max_time &&
-      real(block.min_time) > *until_ + kSlew)
-    return false;
-  if ((block.kinds & unskipped_) || block.lost != 0 || block.min_time > block.max_time) return true;
-  filter::Bounds bounds{{real(block.min_time), real(block.max_time)},
-                        {block.first + 1, block.first + block.count}};
-  if (!numbered) bounds.number = {0, ~std::uint64_t{0}};
-  if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
-    return true;
-  if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
-    return false;
-  if (first_number_ && bounds.number.high < *first_number_) return false;
-  for (std::size_t i = 0; i < points_.size(); ++i)
-    if (live_[i] && (points_[i]->kinds() & block.kinds) &&
-        (show_dropped_ || points_[i]->chain().may_keep(bounds)))
-      return true;
-  return false;
-}
-
-void Session::note_extent(const format::BlockSummary& block, bool is_read) {
-  if (block.count == 0 || block.min_time > block.max_time) return;
-  const State& state = lanes_.at(block.lane).state;
-  auto real = [&](std::uint64_t boot) { return state.real_time(boot, ~std::uint64_t{0}); };
-  extent_.since_ns = std::min(extent_.since_ns, real(block.min_time));
-  extent_.until_ns = std::max(extent_.until_ns, real(block.max_time));
-  if (brings_numbers(state.info())) {  // take() sees them, if anyone does
-    all_numbers_ = all_numbers_ && is_read;
-    return;
-  }
-  extent_.first = std::min(extent_.first, block.first + 1);
-  extent_.last = std::max(extent_.last, block.first + block.count);
-}
-
-std::optional<Session::Extent> Session::missed() const {
-  if (extent_.since_ns > extent_.until_ns) return {};
-  const bool time = (since_ && extent_.until_ns < *since_) || (until_ && extent_.since_ns > *until_);
-  const bool number = all_numbers_ && extent_.first <= extent_.last &&
-                      ((first_number_ && extent_.last < *first_number_) ||
-                       (last_number_ && extent_.first > *last_number_));
-  if (time || number) return extent_;
-  return {};
 }
 
 // The columns in use, so that damage in one of them is met here and not in the middle of an event.
@@ -207,7 +128,11 @@ Status Session::take_capture(const format::Step& step) {
   Lane& lane = lanes_.at(at_);
   const format::SegmentInfo& info = source_->info();
   lane.state.reset(info);
-  for (ObservationPoint* point : lane.makers) point->reset();
+  outside_ = {};
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    lane.makers[i]->reset();
+    if (!show_dropped_) lane.makers[i]->serve_only(points_[i]->chain(), lane.state.arch());
+  }
   note_unrecorded(info);
   std::uint64_t start = info.boot_of_start + (info.real_time - info.boot_time);
   if (since_start_) since_ = start + *std::exchange(since_start_, {});
@@ -225,8 +150,9 @@ Status Session::take(format::Step step) {
   }
   DSE_TRY(lanes_.at(at_).state.advance(work.batch));
   work.judged.reserve(points_.size());
+  const bool outside = is_outside(work);
   for (std::size_t i = 0; i < points_.size(); ++i)
-    if (live_[i]) DSE_TRY(judge(work, i));
+    if (live_[i] && !(outside && !points_[i]->remembers())) DSE_TRY(judge(work, i));
   return note_gaps(work);
 }
 
@@ -252,7 +178,7 @@ Status Session::judge(Work& work, std::size_t place) {
   }
   DSE_TRY(hide_self(judged));
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-  if (std::find(shown.begin(), shown.end(), 1) != shown.end()) {
+  if (filter::has_any(shown)) {
     DSE_TRY(make_columns(judged.events, used_[place]));
     DSE_TRY(values_only_ ? judged.events.damage() : judged.events.located());
   }
@@ -277,26 +203,9 @@ void Session::apply_marks(const EventBatch& events, filter::Mask& considered) {
   }
 }
 
-Status Session::apply_window(const EventBatch& events, filter::Mask& considered) const {
-  if (first_number_ || last_number_)
-    for (std::uint32_t i = 0; i < events.size(); ++i)
-      considered[i] = considered[i] && is_numbered_within(events.number(i));
-  if (!since_ && !until_) return {};
-  DSE_TRY_ASSIGN(const EventColumn* time,
-                 events.column(static_cast<std::size_t>(events.point().field("evt.time"))));
-  for (std::uint32_t i = 0; i < events.size(); ++i) {
-    std::uint64_t real = time->missing(i) ? 0
-                                          : events.state().real_time(time->numbers[time->slot(i)],
-                                                                     events.number(i));
-    considered[i] = considered[i] && !time->missing(i) && (!since_ || real >= *since_) &&
-                    (!until_ || real <= *until_);
-  }
-  return {};
-}
-
 Status Session::hide_self(Judged& judged) {
   const filter::Mask& shown = show_dropped_ ? judged.considered : judged.kept;
-  if (show_self_ || std::find(shown.begin(), shown.end(), 1) == shown.end()) return {};
+  if (show_self_ || !filter::has_any(shown)) return {};
   const EventBatch& events = judged.events;
   DSE_TRY_ASSIGN(const EventColumn* self,
                  events.column(static_cast<std::size_t>(events.point().field("evt.self"))));

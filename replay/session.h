@@ -2,6 +2,7 @@
 // This is the same for `dse run` and `dse replay`, and it is what programs that use the library hold.
 #pragma once
 
+#include <array>
 #include <iterator>
 #include <list>
 #include <map>
@@ -160,6 +161,9 @@ class Session {
   Status hide_self(Judged& judged);
   bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
+  bool is_block_outside(const format::BlockSummary& block) const;
+  void note_outside(const format::BlockSummary& block);
+  bool is_outside(const Work& work) const;
   void note_extent(const format::BlockSummary& block, bool is_read);
   Status make_columns(const EventBatch& events, const std::vector<std::size_t>& fields);
   std::optional<Event> next_of_page();
@@ -179,6 +183,14 @@ class Session {
   StateNeeds needs_;
   std::map<std::uint32_t, Lane> lanes_;  // by number
   std::uint32_t at_ = 0;                 // the lane at hand
+  // Whether blocks are read only for the state, as all their events are out of the window: of the last ones
+  // that the source has asked about, which are that at hand and maybe the next one.
+  struct Outside {
+    std::uint32_t lane = 0;
+    std::uint64_t first = 0;
+    bool is_outside = false;
+  };
+  std::array<Outside, 2> outside_;
   Extent extent_;
   bool all_numbers_ = true;  // extent_ has those of all records
   bool ends_with_window_ = false;

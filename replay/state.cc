@@ -4,10 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <map>
 
 #include "replay/container.h"
-#include "replay/from_state.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
@@ -16,27 +14,6 @@ namespace {
 using Ints = std::span<const std::uint64_t>;
 
 std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-
-// What the processes of a table execute. Equal ones are one: forks share it anyway, and a storm of one
-// program should not cost more.
-struct Images {
-  format::StringColumn exepath, args;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<const ProcessImage>> known;
-
-  static Result<Images> open(const TableView& table, std::string_view exepath) {
-    Images images;
-    DSE_TRY_ASSIGN(images.exepath, table.strings(exepath));
-    DSE_TRY_ASSIGN(images.args, table.strings("args"));
-    return images;
-  }
-  std::shared_ptr<const ProcessImage> at(std::uint32_t row) {
-    auto& image = known[{exepath.index[row], args.index[row]}];
-    if (!image)
-      image = std::make_shared<ProcessImage>(
-          ProcessImage{std::string(exepath[row]), command_line(args[row])});
-    return image;
-  }
-};
 
 constexpr std::size_t kMaxLabels = std::size_t{1} << 20;  // bytes
 
@@ -100,6 +77,7 @@ void State::reset(const format::SegmentInfo& info) {
   container_edition_ = edition_of(info);
   processes_.clear();
   children_.clear();
+  images_ = {};
   cgroups_.clear();
   metadata_.clear();
   containers_.reset();
@@ -109,7 +87,10 @@ void State::reset(const format::SegmentInfo& info) {
 
 Status State::advance(const format::Batch& batch) {
   std::uint64_t first = record_number(batch, 0);
-  processes_.settle(first);
+  processes_.settle(first, [this](Process& process) {
+    for (ProcessImages& images : images_) images.keep(process.image);
+  });
+  images_ = {};
   cgroups_.settle(first);
   metadata_.settle(first);
   clock_.settle();
@@ -157,10 +138,9 @@ Status State::advance_processes(const format::Batch& batch) {
   DSE_TRY_ASSIGN(Ints child_ppid, forks.ints("childPpid"));
   DSE_TRY_ASSIGN(Ints child_ns_pid, forks.ints("childNsPid"));
   DSE_TRY_ASSIGN(Ints reaper, exits.ints("reaperPid"));
-  std::array<Images, 2> images;
   if (needs_.images) {
-    DSE_TRY_ASSIGN(images[0], Images::open(snapshot, "exe"));
-    DSE_TRY_ASSIGN(images[1], Images::open(execs, "exepath"));
+    DSE_TRY_ASSIGN(images_[0], ProcessImages::open(snapshot, "exe"));
+    DSE_TRY_ASSIGN(images_[1], ProcessImages::open(execs, "exepath"));
   }
   DSE_TRY_ASSIGN(Ints exit_flags, exits.ints("flags"));
   DSE_TRY_ASSIGN(Ints moved_pid, attaches.ints("pid"));
@@ -196,9 +176,9 @@ Status State::advance_processes(const format::Batch& batch) {
       Process current = of_task(task);
       if (pid[task] == tid[task] && (!caller || caller->name_view() != current.name_view())) {
         if (caller) current.image = caller->image;
-        set_process(current, number);
+        set_process(std::move(current), number);
       }
-      set_process(child, number);
+      set_process(std::move(child), number);
     } else if (view == 3) {
       const Process* known = processes_.newest(pid[task]);
       bool same = known && known->started_at(start[task]);
@@ -212,49 +192,39 @@ Status State::advance_processes(const format::Batch& batch) {
       if (!known || !whole || moved_in[row] != info_.cgroup_hierarchy) return {};
       Process moved = *known;
       moved.cgroup_id = moved_to[row];
-      processes_.set(moved.pid, number, moved);
+      processes_.set(moved_pid[row], number, std::move(moved));
     } else {
       Process process = of_task(task);
-      if (needs_.images) process.image = images[view == 0 ? 0 : 1].at(row);
-      set_process(process, number);
+      if (needs_.images) process.image = images_[view == 0 ? 0 : 1].at(row);
+      set_process(std::move(process), number);
     }
     return {};
   });
 }
 
-void State::set_process(const Process& process, std::uint64_t number) {
+void State::set_process(Process process, std::uint64_t number) {
   const Process* known = processes_.peek(process.pid);
-  if (known && known->ppid != process.ppid) {
-    auto siblings = children_.find(known->ppid);
-    if (siblings != children_.end()) siblings->second.erase(process.pid);
-  }
-  if (!known || known->ppid != process.ppid) children_[process.ppid].insert(process.pid);
-  processes_.set(process.pid, number, process);
+  if (!known || known->ppid != process.ppid) children_.add(process.pid, process.ppid);
+  const std::uint32_t pid = process.pid;
+  processes_.set(pid, number, std::move(process));
 }
 
 // Its children belong to who inherits them from `number` on.
 void State::end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number) {
-  const Process* known = processes_.peek(pid);
-  if (known) {
-    auto siblings = children_.find(known->ppid);
-    if (siblings != children_.end()) {
-      siblings->second.erase(pid);
-      if (siblings->second.empty()) children_.erase(siblings);
-    }
-  }
+  children_.remove(pid);
   processes_.erase(pid, number);
-  auto orphans = children_.extract(pid);
-  if (!orphans) return;
+  orphans_.clear();
+  children_.take_all(pid, orphans_);
   // Many children that are handed on again and again: only a hostile capture has more of them.
-  reparented_ += orphans.mapped().size();
+  reparented_ += orphans_.size();
   if (reparented_ > kMaxReparented) return;
-  for (std::uint32_t child : orphans.mapped()) {
+  for (std::uint32_t child : orphans_) {
     const Process* orphan = processes_.newest(child);
     if (!orphan) continue;
     Process moved = *orphan;
     moved.ppid = reaper;
-    processes_.set(child, number, moved);
-    children_[reaper].insert(child);
+    processes_.set(child, number, std::move(moved));
+    children_.add(child, reaper);
   }
 }
 

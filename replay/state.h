@@ -3,12 +3,11 @@
 // never depends on where batches begin and end.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -17,6 +16,8 @@
 #include "replay/clock.h"
 #include "replay/container_tracker.h"
 #include "replay/names.h"
+#include "replay/process_children.h"
+#include "replay/process_images.h"
 #include "replay/versioned_table.h"
 
 namespace dse::replay {
@@ -31,12 +32,6 @@ struct StateNeeds {
     return {processes || other.processes, ancestors || other.ancestors, images || other.images,
             cgroups || other.cgroups, containers || other.containers};
   }
-};
-
-// What a process executes: the same for all that it forks.
-struct ProcessImage {
-  std::string exepath;
-  std::string command_line;
 };
 
 struct Process {
@@ -137,7 +132,7 @@ class State {
   void trace_at(std::uint32_t position) {
     if (trace_) trace_->at_position(position);
   }
-  void set_process(const Process& process, std::uint64_t number);
+  void set_process(Process process, std::uint64_t number);
   void end_process(std::uint32_t pid, std::uint32_t reaper, std::uint64_t number);
   Status advance_metadata(const format::Batch& batch);
   Status advance_cgroups(const format::Batch& batch);
@@ -147,7 +142,9 @@ class State {
   Arch arch_ = Arch::unknown;
   unsigned container_edition_ = 0;
   VersionedTable<Process> processes_;
-  std::unordered_map<std::uint32_t, std::unordered_set<std::uint32_t>> children_;  // by parent
+  std::array<ProcessImages, 2> images_;  // of the batch at hand: of the snapshot, and of execs
+  ProcessChildren children_;
+  std::vector<std::uint32_t> orphans_;  // scratch
   VersionedTable<Cgroup> cgroups_;
   VersionedTable<ContainerMetadata, std::string> metadata_;  // by Container::key
   static constexpr std::size_t kMaxReparented = std::size_t{1} << 20;

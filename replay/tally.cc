@@ -1,6 +1,7 @@
 #include "replay/tally.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -286,12 +287,25 @@ std::uint32_t Tally::group(std::string_view key) {
 
 void Tally::merge(const Session::Judged& judged, const Plan& plan, const Codes& codes) {
   group_of_code_.assign(codes.cells, kOthers);
+  // Many slots may have one text, as tasks have one name: it is looked up once for all that view the same
+  // memory.
+  struct Known {
+    std::string_view text;
+    std::uint32_t group = kOthers;
+  };
+  std::array<Known, 64> known{};
+  const bool is_text = codes.is_slot && by_columns_.size() == 1 && by_columns_[0].is_text();
   for (std::size_t code = 0; code < codes.cells; ++code) {
     if (cells_[code] == 0) continue;
-    key_.clear();
-    append_key(judged, plan, code, codes, key_);
-    group_of_code_[code] = group(key_);
-    counts_[group_of_code_[code]] += cells_[code];
+    const std::string_view text = is_text ? by_columns_[0].texts[code] : std::string_view();
+    Known& at = known[reinterpret_cast<std::uintptr_t>(text.data()) / 8 % known.size()];
+    if (!text.data() || at.text.data() != text.data() || at.text.size() != text.size()) {
+      key_.clear();
+      append_key(judged, plan, code, codes, key_);
+      at = {text, group(key_)};
+    }
+    group_of_code_[code] = at.group;
+    counts_[at.group] += cells_[code];
   }
 }
 

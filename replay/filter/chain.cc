@@ -16,6 +16,21 @@ Status run_filter(const Chain::Filter& filter, const EventBatch& events, const M
   return {};
 }
 
+// Loops over bytes, which could be any memory, are only wide where the compiler sees where they are.
+void take_away(const Mask& from, Mask& mask) {
+  const std::uint8_t* const away = from.data();
+  std::uint8_t* const at = mask.data();
+  const std::size_t n = mask.size();
+  for (std::size_t i = 0; i < n; ++i) at[i] &= static_cast<std::uint8_t>(away[i] ^ 1);
+}
+
+void add_to(Mask& mask, const Mask& more) {
+  const std::uint8_t* const added = more.data();
+  std::uint8_t* const at = mask.data();
+  const std::size_t n = mask.size();
+  for (std::size_t i = 0; i < n; ++i) at[i] |= added[i];
+}
+
 bool always(const Chain::Filter& filter, bool value) {
   return filter.program() && filter.program()->constant() == value;
 }
@@ -81,10 +96,8 @@ Status Chain::judge(const EventBatch& events, const Mask& active, Mask& kept, Sc
     status = run_filter(filters_[i], events, left, found, scratch);
     if (!status) break;
     if (counts) (*counts)[i].matched += ones(found);
-    for (std::size_t e = 0; e < n; ++e) {
-      left[e] &= static_cast<std::uint8_t>(found[e] ^ 1);
-      if (select) kept[e] |= found[e];
-    }
+    take_away(found, left);
+    if (select) add_to(kept, found);
     if (verdicts)
       for (std::size_t e = 0; e < n; ++e)
         if (found[e]) (*verdicts)[e] = {select, static_cast<std::uint16_t>(i)};

@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "replay/event.h"
-#include "replay/names.h"
 #include "replay/point.h"
 #include "replay/state.h"
 
@@ -70,8 +69,11 @@ void run_range(const EventColumn& column, const Range& range, FieldType type, bo
   const std::uint64_t* values = column.numbers.data();
   const std::uint64_t turn = key_of(type, 0), low = range.low, span = range.high - range.low;
   const auto flip = static_cast<std::uint8_t>(negated);
-  for (std::size_t i = 0; i < active.size(); ++i)
-    out[i] = active[i] & (static_cast<std::uint8_t>((values[i] ^ turn) - low <= span) ^ flip);
+  const std::size_t n = active.size();
+  const std::uint8_t* const is_active = active.data();
+  std::uint8_t* const holds = out.data();
+  for (std::size_t i = 0; i < n; ++i)
+    holds[i] = is_active[i] & (static_cast<std::uint8_t>((values[i] ^ turn) - low <= span) ^ flip);
   if (!column.present.empty())
     for (std::size_t i = 0; i < active.size(); ++i) out[i] &= column.present[i] != 0;
 }
@@ -158,8 +160,6 @@ Status run_leaf(const Leaf& leaf, const EventBatch& events, const Mask& active, 
   return {};
 }
 
-bool none(const Mask& mask) { return std::find(mask.begin(), mask.end(), 1) == mask.end(); }
-
 void fill_constant(bool value, const Mask& active, Mask& out) {
   if (value)
     std::copy(active.begin(), active.end(), out.begin());
@@ -174,6 +174,18 @@ Possible overlap(const std::vector<Range>& ranges, const Range& bounds, bool neg
     if (range.low <= bounds.low && bounds.high <= range.high) possible.no = false;
   }
   return negated ? Possible{possible.no, possible.yes} : possible;
+}
+
+// Whether a test of a signal holds for this one, which is there.
+Possible of_signal(const Leaf& leaf, std::string_view field, const KnownSignal& signal) {
+  bool holds = false;
+  if (leaf.what == Leaf::What::numbers && field == "sig.num")
+    holds = in_ranges(ranges_of(leaf, signal.arch), key_of(leaf.type, signal.number));
+  else if (leaf.what == Leaf::What::texts && field == "sig.name")
+    holds = leaf.text->matches(signal_name(signal.arch, static_cast<int>(signal.number)));
+  else
+    return {true, true};
+  return {holds != leaf.negated, holds == leaf.negated};
 }
 
 }  // namespace
@@ -223,7 +235,7 @@ Status Program::run(std::size_t place, const EventBatch& events, const Mask& act
     } else {
       left.swap(found);
     }
-    if (none(left)) break;
+    if (!has_any(left)) break;
   }
   if (!any) std::copy(left.begin(), left.end(), out.begin());
   scratch.give(std::move(left));
@@ -278,6 +290,7 @@ Possible Program::possible(std::size_t place, const Bounds& bounds,
                  key_of(step.leaf->type, bounds.number.high)};
       return overlap(step.leaf->ranges, keys, step.leaf->negated);
     }
+    if (bounds.signal) return of_signal(*step.leaf, name, *bounds.signal);
     return {true, true};
   }
   if (step.kind == Node::Kind::negation) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "format/result.h"
 #include "replay/filter/syntax.h"
 #include "replay/filter/text_test.h"
+#include "replay/names.h"
 
 namespace dse::replay {
 class EventBatch;
@@ -27,11 +29,20 @@ namespace dse::replay::filter {
 
 // A byte for each event of a batch: 1 or 0.
 using Mask = std::vector<std::uint8_t>;
+inline bool has_any(const Mask& mask) {
+  return !mask.empty() && std::memchr(mask.data(), 1, mask.size()) != nullptr;
+}
 
-// What a block's header tells of its events. Both ends are included.
+// A signal by its number on such a machine.
+struct KnownSignal {
+  std::uint64_t number;
+  Arch arch;
+};
+// What is known of events before they are read. Both ends are included.
 struct Bounds {
   Range real_time;  // ns since 1970
   Range number;     // as evt.num has it
+  std::optional<KnownSignal> signal = {};
 };
 // Whether any of the events may match, and whether any may not.
 struct Possible {

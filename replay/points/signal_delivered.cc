@@ -69,6 +69,9 @@ class SignalDelivered final : public ObservationPoint {
 
   bool remembers() const override { return join_; }
   void reset() override { join_signals_.reset(); }
+  void serve_only(const filter::Chain& chain, Arch arch) override {
+    join_signals_.follow(SignalSet::kept_by(chain, arch));
+  }
 
  private:
   bool join_ = true;  // someone wants to know what the sending side tells

@@ -16,6 +16,8 @@ inline constexpr std::uint64_t kResultDelivered = 0, kResultLoseInfo = 4;
 
 inline constexpr std::uint64_t kMaxSignal = 128;  // _NSIG of mips, the largest
 
+inline constexpr std::uint32_t kKill = 9;  // SIGKILL, on every machine
+
 constexpr bool is_signal(std::uint64_t number) { return number >= 1 && number <= kMaxSignal; }
 // Whether a signal that was sent is on its way.
 constexpr bool is_accepted(std::uint64_t result) {
@@ -23,7 +25,6 @@ constexpr bool is_accepted(std::uint64_t result) {
 }
 // Whether what is delivered only tells that the process, or all but one of its threads, must go.
 constexpr bool is_end_of_process(std::uint64_t signal, std::uint64_t exit_flags) {
-  constexpr std::uint64_t kKill = 9;  // on every machine
   return signal == kKill && (exit_flags & (DSE_DELIVER_GROUP_EXIT | DSE_DELIVER_GROUP_EXEC)) != 0;
 }
 

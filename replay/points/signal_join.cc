@@ -1,7 +1,9 @@
 #include "replay/points/signal_join.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "replay/names.h"
@@ -48,14 +50,38 @@ struct Comm {
 
 }  // namespace
 
+SignalSet SignalSet::all() {
+  SignalSet set;
+  for (std::uint64_t signal = 0; signal <= kMaxSignal; ++signal) set.add(signal);
+  return set;
+}
+
+SignalSet SignalSet::kept_by(const filter::Chain& chain, Arch arch) {
+  constexpr filter::Range kAnyTime{0, ~std::uint64_t{0}},
+      kAnyNumber{0, std::numeric_limits<std::int64_t>::max()};  // as fields have it
+  SignalSet set;
+  for (std::uint64_t signal = 0; signal <= kMaxSignal; ++signal)
+    if (chain.may_keep({kAnyTime, kAnyNumber, filter::KnownSignal{signal, arch}})) set.add(signal);
+  return set.has(kKill) ? all() : set;
+}
+
+bool SignalSet::has_any_of(std::span<const std::uint64_t> signals) const {
+  // Mostly none is even near, which a wide loop tells.
+  const std::uint64_t low = lowest_, span = highest_ - lowest_;
+  std::uint64_t near = 0;
+  for (std::uint64_t signal : signals) near |= signal - low <= span;
+  return near && std::any_of(signals.begin(), signals.end(), [&](auto one) { return has(one); });
+}
+
 // ---- The walk ------------------------------------------------------------------------------------
 
 class SignalJoin::Walk {
  public:
-  Walk(const format::Batch& batch, Arch arch, PendingSignals& pending)
+  Walk(const format::Batch& batch, Arch arch, const SignalSet& followed, PendingSignals& pending)
       : batch_(batch),
         arch_(arch),
         child_(static_cast<std::uint32_t>(signal_number(arch, "SIGCHLD").value_or(17))),
+        followed_(followed),
         pending_(pending),
         sent_(TableView::columns_of(batch, DSE_SIGNAL_GENERATE)),
         delivered_(TableView::columns_of(batch, DSE_SIGNAL_DELIVER)),
@@ -65,8 +91,12 @@ class SignalJoin::Walk {
         info_uid_(delivered_.table(), "infoUid") {}
 
   Result<SentSides> run() {
-    if (!delivered_.table() && !sent_.table() && (pending_.empty() || !exited_.table()))
+    DSE_TRY_ASSIGN(const bool any, has_followed());
+    if (!any) {
+      DSE_TRY(open_exits());
+      for (std::uint32_t row = 0; row < exited_task_.size(); ++row) take_exited(row);
       return SentSides();
+    }
     DSE_TRY(open());
     sides_ = SentSides(delivered_.table() ? delivered_.table()->rows() : 0);
     enum : std::uint8_t { kOther, kSent, kDelivered, kExited };
@@ -92,6 +122,22 @@ class SignalJoin::Walk {
   }
 
  private:
+  Result<bool> has_followed() {
+    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
+    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
+    return followed_.has_any_of(sent_signal_) || followed_.has_any_of(signal_);
+  }
+
+  // Nothing to see where nothing is on its way.
+  Status open_exits() {
+    if (pending_.empty() || !exited_.table()) return {};
+    DSE_TRY_ASSIGN(pid_, task_ints(batch_, "pid"));
+    DSE_TRY_ASSIGN(tid_, task_ints(batch_, "tid"));
+    DSE_TRY_ASSIGN(exited_task_, exited_.tasks());
+    DSE_TRY_ASSIGN(exit_flags_, exited_.ints("flags"));
+    return {};
+  }
+
   Status open() {
     DSE_TRY_ASSIGN(pid_, task_ints(batch_, "pid"));
     DSE_TRY_ASSIGN(tid_, task_ints(batch_, "tid"));
@@ -100,14 +146,12 @@ class SignalJoin::Walk {
     DSE_TRY_ASSIGN(cgroup_, task_ints(batch_, "cgroupId"));
     DSE_TRY_ASSIGN(comm_, task_names(batch_));
     DSE_TRY_ASSIGN(sent_task_, sent_.tasks());
-    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
     DSE_TRY_ASSIGN(sent_code_, sent_.ints("code"));
     DSE_TRY_ASSIGN(group_, sent_.ints("group"));
     DSE_TRY_ASSIGN(result_, sent_.ints("result"));
     DSE_TRY_ASSIGN(target_pid_, sent_.ints("targetPid"));
     DSE_TRY_ASSIGN(target_tid_, sent_.ints("targetTid"));
     DSE_TRY_ASSIGN(delivered_task_, delivered_.tasks());
-    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
     DSE_TRY_ASSIGN(code_, delivered_.ints("code"));
     DSE_TRY_ASSIGN(handler_, delivered_.ints("handler"));
     DSE_TRY_ASSIGN(group_exit_, delivered_.ints("groupExit"));
@@ -118,9 +162,12 @@ class SignalJoin::Walk {
   }
 
   bool is_child(std::uint64_t signal) const { return signal == child_; }
+  bool is_followed(std::uint64_t signal) const {
+    return is_signal(signal) && followed_.has(signal);
+  }
 
   Status take_sent(std::uint32_t row, std::uint32_t position) {
-    if (!is_accepted(result_[row]) || !is_signal(sent_signal_[row])) return {};
+    if (!is_accepted(result_[row]) || !is_followed(sent_signal_[row])) return {};
     const std::uint64_t task = sent_task_[row];
     const std::uint32_t signal = u32(sent_signal_[row]);
     Sender sender;
@@ -147,7 +194,6 @@ class SignalJoin::Walk {
   // What ends a process is no signal that was sent: its exit code says which one was.
   void take_end(std::uint32_t row, std::uint32_t pid) {
     constexpr std::uint64_t kSignalOfStatus = 0x7f;
-    constexpr std::uint32_t kKill = 9;  // on every machine
     const bool exec = (flags_[row] & DSE_DELIVER_GROUP_EXEC) != 0;
     const std::uint32_t fatal = exec ? 0 : u32(group_exit_[row] & kSignalOfStatus);
     sides_.set_cause(row, fatal  ? signal_name(arch_, static_cast<int>(fatal))
@@ -161,7 +207,7 @@ class SignalJoin::Walk {
   }
 
   Status take_delivered(std::uint32_t row) {
-    if (!is_signal(signal_[row])) return {};
+    if (!is_followed(signal_[row])) return {};
     const std::uint64_t task = delivered_task_[row];
     const std::uint32_t pid = u32(pid_[task]), tid = u32(tid_[task]), signal = u32(signal_[row]);
     if (is_end_of_process(signal, flags_[row])) {
@@ -205,6 +251,7 @@ class SignalJoin::Walk {
   const format::Batch& batch_;
   Arch arch_;
   std::uint32_t child_;
+  const SignalSet& followed_;
   PendingSignals& pending_;
   SentSides sides_;
   TableView sent_, delivered_, exited_;
@@ -217,7 +264,7 @@ class SignalJoin::Walk {
 };
 
 Result<SentSides> SignalJoin::take(const format::Batch& batch, Arch arch) {
-  return Walk(batch, arch, pending_).run();
+  return Walk(batch, arch, followed_, pending_).run();
 }
 
 // ---- Columns -------------------------------------------------------------------------------------

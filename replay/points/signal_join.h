@@ -2,7 +2,10 @@
 // the receiver's.
 #pragma once
 
+#include <algorithm>
+#include <bitset>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +14,7 @@
 #include "format/batch.h"
 #include "replay/event.h"
 #include "replay/points/pending_signals.h"
+#include "replay/points/signal_fields.h"
 #include "replay/state.h"
 
 namespace dse::replay {
@@ -57,6 +61,28 @@ class SentSides {
   std::vector<std::pair<std::uint32_t, std::string>> causes_;
 };
 
+// Numbers of signals.
+class SignalSet {
+ public:
+  static SignalSet all();
+  // Those whose deliveries may pass the filters. Where SIGKILL may, all are: it tells that a process ends,
+  // and whatever the process was sent may be why.
+  static SignalSet kept_by(const filter::Chain& chain, Arch arch);
+
+  bool has(std::uint64_t signal) const { return signal < bits_.size() && bits_[signal]; }
+  bool has_any_of(std::span<const std::uint64_t> signals) const;
+
+ private:
+  void add(std::uint64_t signal) {
+    bits_.set(signal);
+    lowest_ = std::min(lowest_, signal);
+    highest_ = std::max(highest_, signal);
+  }
+
+  std::bitset<kMaxSignal + 1> bits_;
+  std::uint64_t lowest_ = kMaxSignal, highest_ = 0;
+};
+
 class SignalJoin {
  public:
   static constexpr format::KindSet kKinds = format::kind_bit(DSE_SIGNAL_DELIVER) |
@@ -65,11 +91,17 @@ class SignalJoin {
 
   // Walks both sides of a batch in the order of arrival. Batches come in order.
   Result<SentSides> take(const format::Batch& batch, Arch arch);
-  void reset() { pending_.clear(); }
+  void reset() {
+    pending_.clear();
+    followed_ = SignalSet::all();
+  }
+  // From the start of a capture on: nobody asks about deliveries of others.
+  void follow(const SignalSet& signals) { followed_ = signals; }
 
  private:
   class Walk;
   PendingSignals pending_;
+  SignalSet followed_ = SignalSet::all();
 };
 
 }  // namespace dse::replay

@@ -119,4 +119,58 @@ TEST(TimeWindow, leaves_hidden_what_is_hidden) {
   EXPECT_EQ(numbers, range(3, 3));
 }
 
+// ---- windows of time ---------------------------------------------------------------------------
+
+struct Seen {
+  std::vector<std::string> lines;  // a parent's name, which earlier blocks tell
+  std::vector<std::uint64_t> times;
+  std::uint64_t frames = 0;
+};
+
+Seen signals(const std::string& bytes, Number since, Number until) {
+  auto reader = std::make_unique<CaptureReader>(dse::format::memory_byte_source(bytes, true), "x");
+  const auto& counters = reader->counters();
+  Session session(std::move(reader));
+  session.add(dse::replay::make_point("SignalDelivered"));
+  session.use_only({"evt.num", "evt.time", "proc.pname"});
+  session.set_window(since, until);
+  Seen seen;
+  for (const Event& event : session) {
+    seen.times.push_back(event.batch().real_time(event.number("evt.time").value(), event.row()));
+    seen.lines.push_back(std::to_string(event.number("evt.num").value()) + " " +
+                         std::string(event.text("proc.pname").value_or("-")));
+  }
+  EXPECT_TRUE(session.status().ok());
+  seen.frames = counters.frames;
+  return seen;
+}
+
+TEST(TimeWindow, of_blocks_outside_takes_the_state_alone) {
+  constexpr std::size_t kSignals = 5000, kBlocks = 6;  // times of so many are a frame of their own
+  std::vector<Records> blocks;
+  Script script;
+  for (std::uint32_t block = 0; block < kBlocks; ++block) {
+    const std::size_t before = script.records().size();
+    script.add(exec_record(make_task(100 + block, "parent" + std::to_string(block)), "/p", {"p"}));
+    for (std::size_t i = 0; i < kSignals; ++i) {
+      const auto of = static_cast<std::uint32_t>(i % (block + 1));
+      script.add(deliver_record(make_task(1000 + of, "child", 100 + of), 10, 0));
+      script.wait(i % 7 * 1000);
+    }
+    blocks.emplace_back(script.records().begin() + static_cast<std::ptrdiff_t>(before),
+                        script.records().end());
+  }
+  const std::string bytes = capture_bytes({}, blocks);
+  const Seen all = signals(bytes, {}, {});
+  ASSERT_EQ(all.lines.size(), kBlocks * kSignals);
+  // In the middle of the third block, and of the fourth.
+  const std::size_t first = 2 * kSignals + 100, last = 3 * kSignals + 200;
+  const Seen some = signals(bytes, all.times[first], all.times[last]);
+  EXPECT_EQ(some.lines, std::vector<std::string>(
+                            all.lines.begin() + static_cast<std::ptrdiff_t>(first),
+                            all.lines.begin() + static_cast<std::ptrdiff_t>(last) + 1));
+  // What tells of times, if of nothing else, is only read in two of the blocks.
+  EXPECT_LE(some.frames + (kBlocks - 2), all.frames);
+}
+
 }  // namespace
