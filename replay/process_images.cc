@@ -2,10 +2,10 @@
 
 #include <functional>
 
+#include "replay/flat_index.h"
+
 namespace dse::replay {
 namespace {
-
-constexpr std::uint32_t kNone = 0xffffffff;
 
 std::size_t size_of(const format::StringColumn& column) {
   std::size_t size = 0;
@@ -24,11 +24,6 @@ std::vector<std::string_view> copied(const format::StringColumn& column, std::st
   return copies;
 }
 
-// Of values in one piece of memory: the same one.
-bool is_same(std::string_view a, std::string_view b) {
-  return a.data() == b.data() && a.size() == b.size();
-}
-
 }  // namespace
 
 Result<ProcessImages> ProcessImages::open(const TableView& table, std::string_view exepath) {
@@ -40,19 +35,15 @@ Result<ProcessImages> ProcessImages::open(const TableView& table, std::string_vi
   block->bytes.reserve(size_of(paths) + size_of(args));
   const std::vector<std::string_view> path_texts = copied(paths, block->bytes),
                                       arg_texts = copied(args, block->bytes);
-  // By arguments, the last image that has them, and by image the one before it.
-  std::vector<std::uint32_t> last(arg_texts.size(), kNone), before;
+  FlatIndex known;  // by both indices
   images.of_row_.reserve(table.rows());
   for (std::uint32_t row = 0; row < table.rows(); ++row) {
-    const std::string_view path = path_texts[paths.index[row]];
-    std::uint32_t& head = last[args.index[row]];
-    std::uint32_t at = head;
-    while (at != kNone && !is_same(block->images[at].exepath, path)) at = before[at];
-    if (at == kNone) {
+    const std::uint64_t key = std::uint64_t{paths.index[row]} << 32 | args.index[row];
+    std::uint32_t at = known.find(key);
+    if (at == FlatIndex::kAbsent) {
       at = static_cast<std::uint32_t>(block->images.size());
-      block->images.push_back({path, arg_texts[args.index[row]]});
-      before.push_back(head);
-      head = at;
+      block->images.push_back({path_texts[paths.index[row]], arg_texts[args.index[row]]});
+      known.insert(key, at);
     }
     images.of_row_.push_back(at);
   }

@@ -190,19 +190,22 @@ which takes no state; *select* looks for a signal that never came, shown with al
 
 # By hand: what profiles and instruction counts say. To be gone through whenever results are written.
 MISSED_NOTE = """\
-- *Recorder CPU.* A signal is two records of dse's, each with who it was in full: 120 bytes of task beside
-  those of the event. `perf -z, kinds of dse` shows what two records cost perf. Of a signal's record
-  (instructions, tests/bench/instructions): 480 to take it out of the ring into rows, where the task is looked
-  up, 180 to make columns of them, 490 to compress these. Reading what another CPU has written costs most of
-  the first part: the ring's lines come from that CPU's cache. To be nearer to perf, the kernel side would have
-  to write less: the task once, and its number from then on.
-- *Bytes.* Times, handlers' addresses and senders are most of what is left; perf keeps none but the first.
-- *Start.* 70 ms are the kernel's, which verifies 18 programs and, where it must, follows their types; 40 ms
-  are libbpf's, which looks up the types of the programs among those of the kernel.
+- *Recorder CPU.* A signal is two records of dse's, sent and taken, where perf and the floor have one: a record
+  costs it about as much as one costs them. Of a signal's record (instructions, tests/bench/instructions): 220 to
+  take it out of the ring into columns, 150 to pack these, 490 to compress them. Reading what another CPU has
+  written costs most of the first part in time: the ring's lines come from that CPU's cache. `perf -z` copies
+  pages without looking into them. To come down to one record of perf's, dse would have to leave out who sent
+  the signal, or compress less.
+- *Time of the storm.* Where it can be told from the floor's, it is that two programs run for a signal and not
+  one, and that each writes down who ran: the floor's record has a process id for it. With all its records dse
+  slows the storm less than perf with three of them.
+- *Bytes.* Times, handlers' addresses, and ports are most of what is left; perf keeps none but the first.
 - *Selective query.* Where all fields are shown, the sender of a signal that passes comes from records that do
-  not: each signal sent and taken is followed, in case. *select, few fields* (Scale) is the same question where
-  nothing must be remembered. To have both, a second pass would follow only those that the first one chose.
-- *Count.* Two fifths are the state that containers' events come from, a fifth each unpacking and the events'
-  own columns.
-- *A second* of many points begins at the start of the capture, as what an event tells may come from there.
-  With `--near` it begins with its segment."""
+  not: signals that the filters may keep by their number or name are followed, from sent to taken. Half of what
+  is left is the state of processes and cgroups, kept up in case an event passes that shows it. *select, few
+  fields* (Scale) is the same question where nothing must be remembered. To have both, state would have to be
+  found again from what has been read already.
+- *Count.* Close to half is the state that containers' events come from, and a fifth each are unpacking and the
+  events' own columns.
+- *A second* of many points begins at the start of the capture, as what an event tells may come from there: only
+  state is read of what is before. With `--near` it begins with its segment."""
