@@ -54,7 +54,8 @@ TEST(process_children, agree_with_a_simple_map) {
   ProcessChildren children;
   std::map<std::uint32_t, std::uint32_t> parent_of;
   for (int i = 0; i < 200'000; ++i) {
-    const std::uint32_t pid = random() % 40, parent = random() % 40;
+    const auto pid = static_cast<std::uint32_t>(random() % 40),
+               parent = static_cast<std::uint32_t>(random() % 40);
     switch (random() % 4) {
       case 0:
       case 1:
