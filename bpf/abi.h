@@ -154,7 +154,10 @@ struct dse_ring_task {
 	struct dse_task task;
 };
 
-/* Numbers are given in order, and none is named that is this much older than the latest one. */
+/*
+ * Numbers are given in order, and none is named that is this much older than the latest one. The kernel
+ * side keeps to half of it: between a look at a number and the record that names it, others may be given.
+ */
 #define DSE_RING_TASKS 256
 
 struct dse_process_fork {

@@ -212,11 +212,9 @@ static __always_inline __u32 name_task(struct emit *e, struct known_tasks *known
 
 	if (!r)
 		return 0;
-	/* Who interrupts this takes the same number and is done with it before this one goes on. */
-	__u32 number = known->latest + 1;
+	__u32 number = __sync_fetch_and_add(&known->latest, 1) + 1;
 	if (number == 0)
-		number = 1;
-	known->latest = number;
+		number = __sync_fetch_and_add(&known->latest, 1) + 1;
 	r->header.time_ns = bpf_ktime_get_boot_ns();
 	r->header.seq = 0;
 	r->header.task = number;
@@ -246,9 +244,12 @@ static __always_inline __u32 task_number(struct emit *e)
 	if (slot->busy)
 		return name_task(e, known, &task);
 	__u32 number = *(volatile __u32 *)&slot->number;
-	if (number && known->latest - number < DSE_RING_TASKS / 2 && same_task(&slot->task, &task) &&
-	    *(volatile __u32 *)&slot->number == number)
-		return number;
+	barrier();
+	if (number && known->latest - number < DSE_RING_TASKS / 2 && same_task(&slot->task, &task)) {
+		barrier();
+		if (*(volatile __u32 *)&slot->number == number)
+			return number;
+	}
 	*(volatile __u32 *)&slot->busy = 1;
 	barrier();
 	number = name_task(e, known, &task);

@@ -19,6 +19,8 @@ class WordColumns {
 
   // At most kMaxWords.
   explicit WordColumns(std::size_t words = 0) : words_(words), columns_(words) { clear(); }
+  WordColumns(WordColumns&&) noexcept = default;  // the other one may then only be assigned to
+  WordColumns& operator=(WordColumns&&) noexcept = default;
 
   std::size_t words() const { return words_; }
   std::uint32_t rows() const { return rows_; }
@@ -70,8 +72,8 @@ class WordColumns {
   std::array<std::uint64_t, kMaxWords> first_, same_;  // same_: all bits set, or none
   // Those that vary: where their next values go.
   std::size_t varying_ = 0;
-  std::array<std::uint64_t*, kMaxWords> to_;
-  std::array<std::uint8_t, kMaxWords> word_of_;
+  std::array<std::uint64_t*, kMaxWords> to_{};
+  std::array<std::uint8_t, kMaxWords> word_of_{};
   std::vector<RawVector<std::uint64_t>> columns_;  // by word, kept for their memory
 };
 

@@ -166,9 +166,8 @@ void LiveFeed::append(std::size_t ring, std::span<const std::byte> record) {
                                 std::span<const std::byte> body) {
     if (rows_->empty()) rows_since_ = head.time_ns;
     ++appended_;
-    if (!task)
-      rows_->append_raw(record);
-    else if (rewritten_kinds_ & format::kind_bit(head.kind))
+    if (!task) task = &nobody_;  // the kernel side does not do that
+    if (rewritten_kinds_ & format::kind_bit(head.kind))
       append_rewritten(head, task->task(), body);
     else
       rows_->append(head, *task, body, streams_);

@@ -138,6 +138,7 @@ class LiveFeed {
 
   std::optional<RingMerge> merge_;
   std::vector<RingTasks> tasks_;             // by ring
+  format::SharedTask nobody_;
   format::KindSet rewritten_kinds_ = 0;      // those whose records take more than to be appended
   std::uint64_t before_pass_ = 0;  // of appended_
 

@@ -48,8 +48,9 @@ Status LiveSource::start() {
   if (stop_requested_) feed_->stop();
   if (tee_) {
     DSE_TRY_ASSIGN(recording_, Recording::start(*tee_, *feed_, format::FileSystem::host()));
-    info_ = recording_->beginning().info;
-    snapshot_ = recording_->beginning().snapshot;
+    LiveFeed::Beginning beginning = recording_->take_beginning();
+    info_ = std::move(beginning.info);
+    snapshot_ = std::move(beginning.snapshot);
   } else {
     DSE_TRY_ASSIGN(LiveFeed::Beginning beginning, feed_->begin_segment());
     info_ = std::move(beginning.info);

@@ -153,9 +153,11 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
                  options.max_args + options.max_env;
   bpf_map__set_value_size(skeleton->maps.scratch, (scratch + 7) & ~7u);
   DSE_TRY(impl->make_rings(options.ring_bytes));
-  bpf_map__reuse_fd(skeleton->maps.rings, impl->ring_map.get());
+  if (int error = bpf_map__reuse_fd(skeleton->maps.rings, impl->ring_map.get()))
+    return kernel_error("cannot use the table of ring buffers", -error);
   // Then the kernel waits for all CPUs, which is as long as some programs take to load.
-  auto rings_set = std::async(std::launch::async, [&] { return impl->set_rings(); });
+  auto rings_set = std::async(std::launch::async | std::launch::deferred,
+                              [&] { return impl->set_rings(); });
 
   bpf_program* program;
   bpf_object__for_each_program(program, skeleton->obj) {
@@ -175,6 +177,9 @@ Result<std::unique_ptr<Programs>> Programs::load(const ProgramOptions& options) 
 
 Status Programs::Impl::make_rings(std::size_t bytes) {
   ring_cpus = online_cpus();
+  if (ring_cpus.empty())
+    return Error(ErrorCode::privilege,
+                 "cannot tell which CPUs are online: /sys/devices/system/cpu/online is not readable");
   for (std::size_t i = 0; i < ring_cpus.size(); ++i) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
@@ -189,7 +194,9 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
     ring_files.push_back(std::move(file));
   }
   // The verifier wants to see what the inner maps are like: all are like the first.
-  LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<std::uint32_t>(ring_fds.at(0)));
+  bpf_map_create_opts options{};
+  options.sz = sizeof(options);
+  options.inner_map_fd = static_cast<std::uint32_t>(ring_fds.front());
   ring_map.reset(bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "rings", sizeof(std::uint32_t),
                                 sizeof(std::uint32_t), static_cast<std::uint32_t>(cpus), &options));
   if (ring_map.get() < 0) return kernel_error("cannot make the table of ring buffers", errno);

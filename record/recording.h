@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "format/capture_writer.h"
 #include "record/live_feed.h"
@@ -32,8 +33,8 @@ class Recording {
                                                   format::FileSystem& fs);
   ~Recording();
 
-  // What the first segment began with.
-  const LiveFeed::Beginning& beginning() const { return beginning_; }
+  // What the first segment began with; to be asked for once.
+  LiveFeed::Beginning take_beginning() { return std::move(beginning_); }
 
   // Hands a batch over; it goes back to `feed` for reuse when it is written. Begins a new segment
   // where one is due.

@@ -95,11 +95,13 @@ Result<EventColumn> image(const EventBatch& events, bool path) {
   DSE_TRY_ASSIGN(Ints pid, task_ints(events.batch(), "pid"));
   DSE_TRY_ASSIGN(Ints start, task_ints(events.batch(), "startTime"));
   std::string line;
+  std::shared_ptr<const ProcessImage> of_line;
   return texts_by_task(events, [&](std::uint64_t task, std::uint64_t number) -> std::string_view {
     const Process* process = events.state().process(static_cast<std::uint32_t>(pid[task]), number);
     if (!process || !process->image || !process->started_at(start[task])) return {};
     if (path) return present_text(process->image->exepath);
-    line = command_line(process->image->args);
+    if (of_line != process->image) line = command_line(process->image->args);
+    of_line = process->image;
     return present_text(line);
   });
 }

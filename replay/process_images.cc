@@ -38,11 +38,14 @@ Result<ProcessImages> ProcessImages::open(const TableView& table, std::string_vi
   FlatIndex known;  // by both indices
   images.of_row_.reserve(table.rows());
   for (std::uint32_t row = 0; row < table.rows(); ++row) {
-    const std::uint64_t key = std::uint64_t{paths.index[row]} << 32 | args.index[row];
+    const auto path = static_cast<std::uint32_t>(paths.index[row]);
+    const auto arg = static_cast<std::uint32_t>(args.index[row]);
+    const std::uint64_t key = std::uint64_t{path} << 32 | arg;
     std::uint32_t at = known.find(key);
     if (at == FlatIndex::kAbsent) {
       at = static_cast<std::uint32_t>(block->images.size());
-      block->images.push_back({path_texts[paths.index[row]], arg_texts[args.index[row]]});
+      block->images.push_back({path_texts[path], arg_texts[arg]});
+      block->parts.push_back({path, arg});
       known.insert(key, at);
     }
     images.of_row_.push_back(at);
@@ -51,15 +54,23 @@ Result<ProcessImages> ProcessImages::open(const TableView& table, std::string_vi
   return images;
 }
 
-ProcessImages::Image ProcessImages::copy_of(const ProcessImage& image) {
-  auto block = std::make_shared<Block>();
-  block->bytes.reserve(image.exepath.size() + image.args.size());
-  block->bytes.append(image.exepath).append(image.args);
-  const std::string_view bytes = block->bytes;
-  block->images.push_back(
-      {bytes.substr(0, image.exepath.size()), bytes.substr(image.exepath.size())});
-  const ProcessImage* copy = block->images.data();
-  return {std::move(block), copy};
+ProcessImages::Image ProcessImages::copy_of(std::size_t place) {
+  struct Kept {
+    std::shared_ptr<const std::string> exepath, args;
+    ProcessImage image;
+  };
+  auto text_of = [](Texts& texts, std::uint32_t index, std::string_view text) {
+    if (texts.size() <= index) texts.resize(std::size_t{index} + 1);
+    if (!texts[index]) texts[index] = std::make_shared<const std::string>(text);
+    return texts[index];
+  };
+  const ProcessImage& image = block_->images[place];
+  auto kept = std::make_shared<Kept>();
+  kept->exepath = text_of(kept_paths_, block_->parts[place].exepath, image.exepath);
+  kept->args = text_of(kept_args_, block_->parts[place].args, image.args);
+  kept->image = {*kept->exepath, *kept->args};
+  const ProcessImage* copy = &kept->image;
+  return {std::move(kept), copy};
 }
 
 void ProcessImages::keep(Image& image) {
@@ -70,7 +81,7 @@ void ProcessImages::keep(Image& image) {
     return;
   const auto place = static_cast<std::size_t>(image.get() - images.data());
   kept_.resize(images.size());
-  if (!kept_[place]) kept_[place] = copy_of(images[place]);
+  if (!kept_[place]) kept_[place] = copy_of(place);
   image = kept_[place];
 }
 

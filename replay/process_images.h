@@ -33,16 +33,23 @@ class ProcessImages {
   void keep(Image& image);
 
  private:
+  // Texts by their places in the dictionary: nullptr where nobody needed one yet.
+  using Texts = std::vector<std::shared_ptr<const std::string>>;
+  struct Parts {
+    std::uint32_t exepath, args;  // places in the dictionaries
+  };
   struct Block {
     std::string bytes;
     std::vector<ProcessImage> images;
+    std::vector<Parts> parts;  // of the image at the same place
   };
 
-  static Image copy_of(const ProcessImage& image);
+  Image copy_of(std::size_t place);
 
   std::shared_ptr<const Block> block_;
   std::vector<std::uint32_t> of_row_;  // in block_->images
   std::vector<Image> kept_;            // the same place; nullptr: nobody needed it yet
+  Texts kept_paths_, kept_args_;       // what several of them may share
 };
 
 }  // namespace dse::replay

@@ -79,7 +79,9 @@ bool Session::is_block_outside(const format::BlockSummary& block) const {
 void Session::note_outside(const format::BlockSummary& block) {
   const bool same = outside_[0].lane == block.lane && outside_[0].first == block.first;
   if (!same) outside_[1] = outside_[0];
-  outside_[0] = {block.lane, block.first, is_block_outside(block)};
+  // What is asked about again may be another block, where a damaged capture has records twice.
+  const bool is_outside = is_block_outside(block) && (!same || outside_[0].is_outside);
+  outside_[0] = {block.lane, block.first, is_outside};
 }
 
 bool Session::is_outside(const Work& work) const {
