@@ -196,15 +196,14 @@ MISSED_NOTE = """\
   written costs most of the first part in time: the ring's lines come from that CPU's cache. `perf -z` copies
   pages without looking into them. To come down to one record of perf's, dse would have to leave out who sent
   the signal, or compress less.
-- *Time of the storm.* Where it can be told from the floor's, it is that two programs run for a signal and not
-  one, and that each writes down who ran: the floor's record has a process id for it. With all its records dse
-  slows the storm less than perf with three of them.
+- *Time of the storm.* Of a signal two programs run and not one; each reads who runs, 96 bytes from a dozen places,
+  to know whether it is still the same. With all its records dse slows the storms less than perf with three.
 - *Rate beside trace-cmd.* It moves pages of raw events from the kernel to a file and does the rest when it
   stops, which takes it four times the CPU that dse takes in all. Storms that keep every CPU busy leave a recorder
   only what it takes from them.
 - *Bytes.* Times, handlers' addresses, and ports are most of what is left; perf keeps none but the first.
 - *--jobs 2.* Two processes that have nothing to do with one another do 1.8 times as much as one on these two CPUs
-  (on another host 1.95, and dse 1.87). The rest is one thread that reads and keeps state, and hands pages over.
+  (on another host dse alone came to 1.87). Beyond that, one thread reads and keeps state.
 - *Selective query.* Where all fields are shown, the sender of a signal that passes comes from records that do
   not: signals that the filters may keep by their number or name are followed, from sent to taken. Half of what
   is left is the state of processes and cgroups, kept up in case an event passes that shows it. *select, few
