@@ -24,7 +24,7 @@ EntryHeader header_of(const Rows& rows, EntryType type) {
   std::uint32_t raw = static_cast<std::uint32_t>(rows.raw_index().size());
   if (raw) header.kinds.push_back({0, raw});
   for (const Rows::Table& table : rows.tables())
-    if (table.layout && table.count) header.kinds.push_back({table.layout->kind, table.count});
+    if (table.layout && table.count()) header.kinds.push_back({table.layout->kind, table.count()});
   return header;
 }
 

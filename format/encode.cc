@@ -170,7 +170,7 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
                 .as<capnp::DynamicStruct>();
   auto common = to.init("common").as<schema::Common>();
-  common.setCount(table.count);
+  common.setCount(table.count());
   add(common.initTime(), gatherer_.differences(table.time, start_time, arena_));
   add(common.initCpu(), pack_ints(table.cpu, arena_));
   add(common.initTask(), pack_ints(table.task, arena_));
@@ -217,7 +217,7 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   std::vector<std::uint8_t> slot_of_table(rows.tables().size(), 0);
   std::vector<Kind> kinds{0};
   for (std::size_t i = 1; i < rows.tables().size(); ++i) {
-    if (rows.tables()[i].count == 0) continue;
+    if (rows.tables()[i].count() == 0) continue;
     slot_of_table[i] = static_cast<std::uint8_t>(kinds.size());
     kinds.push_back(rows.tables()[i].layout->kind);
   }
@@ -242,7 +242,7 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
   fill_tasks(block.initTasks(), rows.tasks().tasks());
   if (!rows.raw_index().empty()) add_strings(block.initRaw(), rows.raw_index(), rows.raw());
   for (std::size_t i = 1; i < rows.tables().size(); ++i)
-    if (rows.tables()[i].count != 0) fill_kind(block, rows.tables()[i], rows.min_time());
+    if (rows.tables()[i].count() != 0) fill_kind(block, rows.tables()[i], rows.min_time());
   if (rows.marks) fill_marks(block, *rows.marks);
 }
 

@@ -115,12 +115,16 @@ Rows::Rows() : batch_(next_batch()) {
 }
 
 const Rows::Table* Rows::table(Kind kind) const {
-  std::uint8_t slot = kind < kMaxKinds ? slot_of_kind_[kind] : 0;
+  const std::uint8_t slot = slot_of(kind);
   return slot ? &tables_[slot] : nullptr;
 }
 
-inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
-               StreamTable& streams) {
+inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task,
+                      const std::byte* body, StreamTable& streams) {
+  StreamTable::State& state = streams.at(head.kind, head.cpu);
+  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count(), state);
+  state.next = head.seq + 1;
+  state.last_time = head.time_ns;
   table.time.push_back(head.time_ns);
   table.task.push_back(task);
   table.cpu.push_back(head.cpu);
@@ -128,11 +132,6 @@ inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task, 
   size_bytes_ += sizeof(head) + table.layout->fixed_size;
   order_.push_back(table.slot);
   note_time(head.time_ns);
-  StreamTable::State& state = streams.at(head.kind, head.cpu);
-  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count, state);
-  state.next = head.seq + 1;
-  state.last_time = head.time_ns;
-  ++table.count;
 }
 
 void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
@@ -147,17 +146,16 @@ void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
 
 void Rows::append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
                   StreamTable& streams) {
-  Table* table = &tables_[head.kind < kMaxKinds ? slot_of_kind_[head.kind] : 0];
-  if (body.size() != table->plain_size) {
-    table = fitting_table(head.kind, body);
-    if (!table) return append_raw(whole_record(head, task.task_, body));
-    put_strings(*table, body.data());
+  Table& table = tables_[slot_of(head.kind)];
+  if (body.size() != table.plain_size) {
+    if (!fits(table, body)) return append_raw(whole_record(head, task.task_, body));
+    put_strings(table, body.data());
   }
   if (task.batch_ != batch_) {
     task.batch_ = batch_;
     task.index_ = tasks_.intern(task.task_);
   }
-  put(*table, head, task.index_, body.data(), streams);
+  put(table, head, task.index_, body.data(), streams);
 }
 
 void Rows::append_raw(std::span<const std::byte> record) {
@@ -171,15 +169,13 @@ void Rows::append_raw(std::span<const std::byte> record) {
   size_bytes_ += record.size() + 16;
 }
 
-// nullptr: the kind is not known, or the sizes in the body do not add up.
-Rows::Table* Rows::fitting_table(Kind kind, std::span<const std::byte> body) {
-  const std::uint8_t slot = kind < kMaxKinds ? slot_of_kind_[kind] : 0;
-  Table& table = tables_[slot];
-  if (!slot || body.size() < table.layout->fixed_size) return nullptr;
+// Not: the kind is not known, or the sizes in the body do not add up.
+bool Rows::fits(const Table& table, std::span<const std::byte> body) {
+  if (!table.layout || body.size() < table.layout->fixed_size) return false;
   std::uint64_t total = table.layout->fixed_size;
   for (unsigned i : table.byte_columns)
     total += load_u32(body.data() + table.layout->columns[i].offset);
-  return total == body.size() ? &table : nullptr;
+  return total == body.size();
 }
 
 void Rows::put_strings(Table& table, const std::byte* body) {
@@ -220,7 +216,7 @@ void Rows::append(const Rows& later) {
 
   for (const Gap& gap : later.gaps_) {
     gaps_.push_back(gap);
-    gaps_.back().row += table(gap.kind)->count;
+    gaps_.back().row += table(gap.kind)->count();
   }
   for (const StreamPosition& stream : later.streams_) {
     auto same = [&](const StreamPosition& known) {
@@ -232,7 +228,7 @@ void Rows::append(const Rows& later) {
   for (std::size_t slot = 1; slot < tables_.size(); ++slot) {
     Table& to = tables_[slot];
     const Table& from = later.tables_[slot];
-    if (from.count == 0) continue;
+    if (from.count() == 0) continue;
     to.time.insert(to.time.end(), from.time.begin(), from.time.end());
     to.cpu.insert(to.cpu.end(), from.cpu.begin(), from.cpu.end());
     for (std::uint32_t task : from.task) to.task.push_back(task_of[task]);
@@ -240,7 +236,6 @@ void Rows::append(const Rows& later) {
     for (std::size_t i = 0; i < to.byte_columns.size(); ++i)
       for (std::uint32_t index : from.indices[i])
         to.indices[i].push_back(to.dictionaries[i].intern(from.dictionaries[i][index]));
-    to.count += from.count;
   }
   for (std::uint32_t index : later.raw_index_) raw_index_.push_back(raw_.intern(later.raw_[index]));
   order_.insert(order_.end(), later.order_.begin(), later.order_.end());
@@ -254,7 +249,6 @@ void Rows::append(const Rows& later) {
 
 void Rows::clear() {
   for (Table& table : tables_) {
-    table.count = 0;
     table.time.clear();
     table.task.clear();
     table.cpu.clear();

@@ -128,7 +128,6 @@ class Rows {
   struct Table {
     const TableLayout* layout = nullptr;
     std::uint8_t slot = 0;
-    std::uint32_t count = 0;
     std::uint64_t plain_size = ~std::uint64_t{0};  // fixed_size, if records are nothing else
     // Of each row:
     RawVector<std::uint64_t> time;
@@ -139,6 +138,8 @@ class Rows {
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;
     std::vector<unsigned> byte_columns;  // their places in layout->columns
+
+    std::uint32_t count() const { return body.rows(); }
   };
 
   Rows();
@@ -185,7 +186,8 @@ class Rows {
   std::uint64_t lost() const { return lost_; }
 
  private:
-  Table* fitting_table(Kind kind, std::span<const std::byte> body);
+  std::uint8_t slot_of(Kind kind) const { return kind < kMaxKinds ? slot_of_kind_[kind] : 0; }
+  static bool fits(const Table& table, std::span<const std::byte> body);
   void put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
            StreamTable& streams);
   void put_strings(Table& table, const std::byte* body);

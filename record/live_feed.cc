@@ -370,7 +370,7 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable
   const format::Rows::Table* exits = rows.table(DSE_PROCESS_EXIT);
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
-  for (std::uint32_t i = 0; i < exits->count; ++i) {
+  for (std::uint32_t i = 0; i < exits->count(); ++i) {
     const std::uint64_t time = exits->time[i];
     dse_task task = rows.tasks().tasks()[exits->task[i]];
     if (task.tid != task.pid) continue;  // its main thread has, or had, a record of its own

@@ -76,8 +76,8 @@ EncodedBlock encode_block(const Records& records, int level) {
   block.header.min_time = rows.min_time();
   block.header.max_time = rows.max_time();
   for (const format::Rows::Table& table : rows.tables())
-    if (table.layout && table.count)
-      block.header.kinds.push_back({table.layout->kind, table.count});
+    if (table.layout && table.count())
+      block.header.kinds.push_back({table.layout->kind, table.count()});
   format::BatchEncoder batches;
   format::EntryEncoder entries(level);
   auto bytes = must(entries.encode(block.header, *batches.block(rows)));

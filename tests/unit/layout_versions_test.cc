@@ -224,7 +224,7 @@ TEST(layout_versions, records_of_every_kind_come_back) {
   EXPECT_TRUE(rows.gaps().empty());
   for (const TableLayout& layout : all_kind_layouts()) {
     ASSERT_NE(rows.table(layout.kind), nullptr) << layout.name;
-    EXPECT_EQ(rows.table(layout.kind)->count, 20u) << layout.name;
+    EXPECT_EQ(rows.table(layout.kind)->count(), 20u) << layout.name;
   }
   auto batch = batch_of(rows);
   ASSERT_TRUE(batch.ok()) << batch.error().message();

@@ -31,10 +31,10 @@ TEST(rows, known_records_go_to_the_table_of_their_kind) {
                       streams);
   EXPECT_EQ(rows.count(), 2u);
   ASSERT_NE(rows.table(DSE_PROCESS_EXEC), nullptr);
-  EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->count, 1u);
+  EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->count(), 1u);
   EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->dictionaries[0][0], "/f");
   EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->dictionaries[1][0], std::string_view("x\0y\0", 4));
-  EXPECT_EQ(rows.table(DSE_PROCESS_EXIT)->count, 1u);
+  EXPECT_EQ(rows.table(DSE_PROCESS_EXIT)->count(), 1u);
   EXPECT_EQ(rows.tasks().tasks().size(), 1u);
   EXPECT_EQ(rows.table(99), nullptr);
   EXPECT_TRUE(rows.raw_index().empty());
@@ -54,7 +54,7 @@ TEST(rows, what_fits_no_layout_is_kept_whole) {
   EXPECT_EQ(rows.raw().size(), 5u);  // one came twice
   EXPECT_EQ(rows.raw()[rows.raw_index()[1]], long_one);
   EXPECT_EQ(rows.raw()[rows.raw_index()[4]], exec);
-  EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->count, 0u);
+  EXPECT_EQ(rows.table(DSE_PROCESS_EXEC)->count(), 0u);
   EXPECT_TRUE(rows.streams().empty());  // raw records are not followed
 }
 
