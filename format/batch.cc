@@ -139,7 +139,9 @@ Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
       auto field = impl_->reader.getSchema().getFields()[layout.field];
       ints = impl_->reader.get(field).as<schema::Ints>();
     }));
-    auto values = read_ints(impl_->lazy, ints, impl_->rows);
+    TimesOfRows times;
+    if (impl_->common) times = [this] { return time(); };
+    auto values = read_ints(impl_->lazy, ints, impl_->rows, times);
     if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
     if (!fits(*values, layout.abi, layout.size))
       return damaged(impl_->layout->name + "." + layout.name + ": a value out of range");

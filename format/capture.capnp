@@ -1,4 +1,4 @@
-# The messages of a dse capture, format version 1, and the one list of fields that events have.
+# The messages of a dse capture, format version 2, and the one list of fields that events have.
 #
 # Entries are described byte for byte in FORMAT.md. This schema may grow (new kinds, new columns, new
 # members of a union at the end); nothing in it is ever renumbered or reused.
@@ -27,6 +27,7 @@ struct ColumnSpec {
   unit @3 :Text;
   doc @4 :Text;
   since @5 :UInt16 = 1;    # abiVersion of the first captures that have it; a null column before
+  times @6 :Bool = false;  # stored as references to the times of rows, where that takes less
 }
 
 annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
@@ -42,7 +43,10 @@ struct Ints {
   #   w[i] = base + packed[i]                            (mod 2^64; packed[i] = 0 under `same`)
   #   v[i] = w[i]                                        unless delta
   #   v[i] = v[i-1] + w[i], where v[-1] = start          if delta
-  # Signed columns are sign-extended to 64 bits.
+  # Signed columns are sign-extended to 64 bits. Under `times`, v[i] is a reference that stands for the value:
+  #   0   0
+  #   1   the next value of `rest`
+  #   n   time[i - (n - 2)], of the column `time` of the same table
   base @0 :UInt64;
   start @1 :UInt64;
   delta @2 :Bool;
@@ -52,7 +56,11 @@ struct Ints {
     u16 @5 :List(UInt16);
     u32 @6 :List(UInt32);
     u64 @7 :List(UInt64);
+    planes @8 :List(Data);  # the packed numbers by bytes: the lowest ones of all rows, the second ones, ...
   }
+  # Since format version 2, as `planes`:
+  times @9 :Bool;
+  rest @10 :Ints;  # has a row for each reference 1, and no `times` itself; null: none
 }
 
 struct Strings {
@@ -184,8 +192,8 @@ struct SocketState {
   newState @9 :Ints $column(abi = u8, doc = "TCP state after");
   localAddress @10 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
   remoteAddress @11 :Strings $column(abi = fixed, size = 16, doc = "IPv4: the first four bytes");
-  born @12 :Ints $column(abi = u64, unit = "ns", doc = "boot time of connect, listen or the handshake; 0: not seen", since = 2);
-  since @13 :Ints $column(abi = u64, unit = "ns", doc = "boot time of the change to the old state; 0: not seen", since = 2);
+  born @12 :Ints $column(abi = u64, times = true, unit = "ns", doc = "boot time of connect, listen or the handshake; 0: not seen", since = 2);
+  since @13 :Ints $column(abi = u64, times = true, unit = "ns", doc = "boot time of the change to the old state; 0: not seen", since = 2);
   ownerStartTime @14 :Ints $column(abi = u64, unit = "ns", doc = "start of the owner, boot time", since = 2);
   ownerCgroupId @15 :Ints $column(abi = u64, doc = "cgroup id of the owner", since = 2);
   bytesSent @16 :Ints $column(abi = u64, unit = "bytes", doc = "payload sent, retransmissions included", since = 2);

@@ -135,9 +135,9 @@ void CaptureChecker::begin_segment(const EntryRef& entry) {
 }
 
 void CaptureChecker::follow_segment(Lane& at, const SegmentInfo& info, const EntryRef& entry) {
-  if (info.format_version != kFormatVersion)
+  if (info.format_version != entry.header.version)
     report(entry, fmt::format("it says format version {}, and its header {}", info.format_version,
-                              kFormatVersion));
+                              entry.header.version));
   if (info.first != entry.header.first)
     report(entry, "the number of its first record is not that of its header");
   const bool same = at.known && at.id == info.capture_id;

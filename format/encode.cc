@@ -29,7 +29,7 @@ std::byte* bytes_of(capnp::AnyList::Reader list) {
   return reinterpret_cast<std::byte*>(const_cast<kj::byte*>(list.getRawBytes().begin()));
 }
 
-void set_list(schema::Ints::Builder to, const PackedInts& packed, const std::byte* arena) {
+void copy_list(schema::Ints::Builder to, const PackedInts& packed, const std::byte* from) {
   std::byte* out = nullptr;
   switch (packed.width) {
     case 1: out = bytes_of(to.initU8(packed.rows).asReader()); break;
@@ -38,8 +38,16 @@ void set_list(schema::Ints::Builder to, const PackedInts& packed, const std::byt
     case 8: out = bytes_of(to.initU64(packed.rows).asReader()); break;
     default: to.setSame(); return;
   }
-  std::memcpy(out, arena + packed.offset, packed.size_bytes());
+  std::memcpy(out, from, packed.size_bytes());
 }
+
+void copy_planes(schema::Ints::Builder to, const PackedInts& packed, const std::byte* from) {
+  for (unsigned plane = 0; plane < packed.width; ++plane, from += packed.rows)
+    to.getPlanes().set(plane, {reinterpret_cast<const kj::byte*>(from), packed.rows});
+}
+
+// Each plane is large.
+static_assert(kPlaneRows >= ColumnMessage::kColumnBytes);
 
 }  // namespace
 
@@ -70,7 +78,6 @@ class BatchEncoder::Impl {
   void add_fixed(schema::Strings::Builder to, const GatheredColumn& column,
                  const WordColumns& rows);
   void add(schema::Ints::Builder to, const PackedInts& packed);
-  void add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start);
   void add_strings(schema::Strings::Builder to, std::span<const std::uint32_t> index,
                    const Dictionary& dictionary);
 
@@ -94,11 +101,9 @@ void BatchEncoder::Impl::add(schema::Ints::Builder to, const PackedInts& packed)
   to.setBase(packed.base);
   to.setStart(packed.start);
   to.setDelta(packed.delta);
+  to.setTimes(packed.times);
+  if (packed.planes) to.initPlanes(packed.width);
   pending_.push_back({to, packed});
-}
-
-void BatchEncoder::Impl::add_ints(schema::Ints::Builder to, bool delta, std::uint64_t start) {
-  add(to, pack_ints(values_, delta, start, arena_));
 }
 
 void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
@@ -107,14 +112,14 @@ void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
   add(to.initIndex(), pack_ints(index, arena_));
   to.setCount(static_cast<std::uint32_t>(dictionary.size()));
   values_.assign(dictionary.ends().begin(), dictionary.ends().end());
-  add_ints(to.initEnds(), true, 0);
+  add(to.initEnds(), pack_differences(values_, 0, arena_));
   pending_data_.push_back({to, dictionary.bytes().data(), dictionary.bytes().size()});
 }
 
 void BatchEncoder::Impl::plan_columns(const TableLayout& layout) {
   for (const ColumnLayout& column : layout.columns)
     if (column.abi != Abi::bytes)
-      columns_.push_back({column.abi, column.offset, column.size, column.delta, 0, {}, false});
+      columns_.push_back({column.abi, column.offset, column.size, column.delta, column.times});
 }
 
 // What was planned, and gathered, and the columns of bytes.
@@ -131,10 +136,13 @@ void BatchEncoder::Impl::fill_columns(capnp::DynamicStruct::Builder to, const Ta
       continue;
     }
     const GatheredColumn& gathered = columns_[planned++];
-    if (column.abi == Abi::fixed)
+    if (column.abi == Abi::fixed) {
       add_fixed(to.init(field).as<schema::Strings>(), gathered, rows);
-    else
-      add(to.init(field).as<schema::Ints>(), gathered.packed);
+      continue;
+    }
+    auto ints = to.init(field).as<schema::Ints>();
+    add(ints, gathered.packed);
+    if (gathered.rest.rows != 0) add(ints.initRest(), gathered.rest);
   }
 }
 
@@ -160,18 +168,14 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
   const TableLayout& layout = *table.layout;
   columns_.clear();
   plan_columns(layout);
-  // Differences within a column count from its first value.
-  for (GatheredColumn& column : columns_)
-    if (column.delta)
-      column.start = integer_in(table.body.first(column.offset / 8), column.offset % 8, column.abi);
-  gatherer_.gather(table.body, columns_, arena_);
+  gatherer_.gather(table.body, table.time, columns_, arena_);
 
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
                 .as<capnp::DynamicStruct>();
   auto common = to.init("common").as<schema::Common>();
   common.setCount(table.count());
-  add(common.initTime(), gatherer_.differences(table.time, start_time, arena_));
+  add(common.initTime(), pack_differences(table.time, start_time, arena_));
   add(common.initCpu(), pack_ints(table.cpu, arena_));
   add(common.initTask(), pack_ints(table.task, arena_));
   fill_columns(to, layout, table.body, &table);
@@ -184,7 +188,7 @@ void BatchEncoder::Impl::fill_tasks(schema::Task::Builder task, std::span<const 
   for (const dse_task& one : tasks) task_rows_.append(reinterpret_cast<const std::byte*>(&one));
   columns_.clear();
   plan_columns(task_layout());
-  gatherer_.gather(task_rows_, columns_, arena_);
+  gatherer_.gather(task_rows_, {}, columns_, arena_);
   fill_columns(task, task_layout(), task_rows_, nullptr);
 }
 
@@ -195,7 +199,7 @@ void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMa
   if (!marks.number.empty()) {
     values_ = marks.number;
     // Then a run that nothing was left out of has equal differences, and takes no room.
-    add_ints(block.initNumber(), true, values_[0] - 1);
+    add(block.initNumber(), pack_differences(values_, values_[0] - 1, arena_));
   }
   if (!marks.filtered) return;
   auto list = block.initShown(static_cast<unsigned>(marks.shown.size()));
@@ -204,9 +208,10 @@ void BatchEncoder::Impl::fill_marks(schema::Block::Builder block, const FilterMa
     list[i].setPoint(shown.point);
     list[i].setCount(static_cast<std::uint32_t>(shown.position.size()));
     values_.assign(shown.position.begin(), shown.position.end());
-    add_ints(list[i].initPosition(), true, values_.empty() ? 0 : values_[0]);
+    add(list[i].initPosition(),
+        pack_differences(values_, values_.empty() ? 0 : values_[0], arena_));
     values_.assign(shown.nth.begin(), shown.nth.end());
-    add_ints(list[i].initNth(), false, 0);
+    add(list[i].initNth(), pack_ints(values_, arena_));
   }
 }
 
@@ -249,9 +254,14 @@ void BatchEncoder::Impl::fill(schema::Block::Builder block, const Rows& rows) {
 void BatchEncoder::Impl::place_lists(ColumnMessage& message) {
   for (bool large : {false, true}) {
     if (large) message.begin_columns();
-    for (PendingInts& ints : pending_)
-      if ((ints.packed.size_bytes() >= ColumnMessage::kColumnBytes) == large)
-        set_list(ints.to, ints.packed, arena_.data());
+    for (PendingInts& ints : pending_) {
+      if ((ints.packed.size_bytes() >= ColumnMessage::kColumnBytes) != large) continue;
+      const std::byte* from = arena_.data() + ints.packed.offset;
+      if (ints.packed.planes)
+        copy_planes(ints.to, ints.packed, from);
+      else
+        copy_list(ints.to, ints.packed, from);
+    }
     for (PendingData& data : pending_data_)
       if ((data.size >= ColumnMessage::kColumnBytes) == large)
         data.to.setBytes({reinterpret_cast<const kj::byte*>(data.data), data.size});

@@ -114,10 +114,11 @@ Result<EntryHeader> decode_header(std::span<const std::byte> content) {
 
   Reader r(content.subspan(kSyncMarker.size()));
   EntryHeader header;
-  auto version = r.get<std::uint16_t>();
-  if (version != kFormatVersion)
-    return damaged("format version " + std::to_string(version) + " is not this program's " +
-                   std::to_string(kFormatVersion) + "; use the dse that made it");
+  header.version = r.get<std::uint16_t>();
+  if (header.version < 1 || header.version > kFormatVersion)
+    return damaged("format version " + std::to_string(header.version) +
+                   ", and this program knows 1 to " + std::to_string(kFormatVersion) +
+                   "; use the dse that made it");
   auto type = r.get<std::uint8_t>();
   // Types and trailing fields that are unknown here may come with later versions; they are skipped.
   header.type = static_cast<EntryType>(type);

@@ -22,7 +22,8 @@ namespace dse::format {
 
 class ColumnMessage;
 
-inline constexpr std::uint16_t kFormatVersion = 1;
+// What is written; what is older is read as well.
+inline constexpr std::uint16_t kFormatVersion = 2;
 
 // Skippable frame: its magic number and the size of what follows, both u32.
 inline constexpr std::uint32_t kSkippableMagic = 0x184d2a5d;
@@ -52,6 +53,7 @@ struct KindCount {
 };
 
 struct EntryHeader {
+  std::uint16_t version = kFormatVersion;  // as read; written is always kFormatVersion
   EntryType type = EntryType::block;
   std::uint64_t capture = 0;   // first half of the capture id
   std::uint64_t first = 0;     // number of the first record; trailer: position of the end entry

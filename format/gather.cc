@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace dse::format {
 namespace {
@@ -29,8 +30,7 @@ bool bytes_differ(const WordColumns& rows, const GatheredColumn& column) {
   return false;
 }
 
-}  // namespace
-
+// The integer in these eight bytes of a row, at that place among them, in 64 bits as columns have it.
 std::uint64_t integer_in(std::uint64_t word, std::size_t place, Abi abi) {
   switch (abi) {
     case Abi::u8: return part_of<std::uint8_t>(word, place);
@@ -41,22 +41,7 @@ std::uint64_t integer_in(std::uint64_t word, std::size_t place, Abi abi) {
   }
 }
 
-PackedInts Gatherer::differences(std::span<const std::uint64_t> values, std::uint64_t start,
-                                 PackArena& arena) {
-  differences_.resize(values.size());
-  Extent extent;
-  std::uint64_t last = start;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    extent.add(differences_[i] = values[i] - last);
-    last = values[i];
-  }
-  PackedInts packed = values.empty() ? PackedInts{}
-                                     : pack_range(differences_.data(), values.size(), extent.low(),
-                                                  extent.span(), arena);
-  packed.delta = true;
-  packed.start = start;
-  return packed;
-}
+}  // namespace
 
 // The values of a column of integers.
 std::span<const std::uint64_t> Gatherer::widen(const WordColumns& rows,
@@ -70,14 +55,6 @@ std::span<const std::uint64_t> Gatherer::widen(const WordColumns& rows,
     std::transform(rows.values(word).begin(), rows.values(word).end(), wide_.begin(),
                    [&](std::uint64_t value) { return integer_in(value, place, column.abi); });
   return wide_;
-}
-
-void Gatherer::gather_words(std::span<const std::uint64_t> words, GatheredColumn& column,
-                            PackArena& arena) {
-  Extent extent;
-  for (const std::uint64_t value : words) extent.add(value);
-  column.packed = pack_range(words.data(), words.size(), extent.low(), extent.span(), arena);
-  column.differs = true;
 }
 
 // Of a word that varies perhaps only another part does.
@@ -95,37 +72,69 @@ void Gatherer::gather_parts(std::span<const std::uint64_t> words, GatheredColumn
     high = std::max(high, value);
   }
   if (low == high) return;
-  column.packed = pack_range(reinterpret_cast<const std::make_unsigned_t<T>*>(out), words.size(),
-                             widened(low), widened(high) - widened(low), arena);
+  column.packed =
+      pack_range(std::span(reinterpret_cast<const std::make_unsigned_t<T>*>(out), words.size()),
+                 widened(low), widened(high) - widened(low), arena);
   column.differs = true;
 }
 
-void Gatherer::gather(const WordColumns& rows, std::span<GatheredColumn> columns,
-                      PackArena& arena) {
+void Gatherer::gather_times(std::span<const std::uint64_t> words, GatheredColumn& column,
+                            PackArena& arena) {
+  const std::size_t before = arena.size();
+  PackedTimes packed = times_.pack(words, arena);
+  Extent extent(words[0]);
+  for (const std::uint64_t value : words) extent.add(value);
+  if (arena.size() - before < packed_bytes(words.size(), extent.span())) {
+    column.packed = packed.references;
+    column.rest = packed.rest;
+  } else {
+    arena.resize(before);
+    column.packed = pack_range(words, extent.low(), extent.span(), arena);
+  }
+  column.differs = true;
+}
+
+// `words`: of a column that varies perhaps only in another part of them.
+void Gatherer::gather_integers(std::span<const std::uint64_t> words, GatheredColumn& column,
+                               PackArena& arena) {
+  switch (column.abi) {
+    case Abi::u8: return gather_parts<std::uint8_t>(words, column, arena);
+    case Abi::u16: return gather_parts<std::uint16_t>(words, column, arena);
+    case Abi::u32: return gather_parts<std::uint32_t>(words, column, arena);
+    case Abi::s32: return gather_parts<std::int32_t>(words, column, arena);
+    default: break;
+  }
+  column.packed = pack_ints(words, arena);
+  column.differs = true;
+}
+
+void Gatherer::gather(const WordColumns& rows, std::span<const std::uint64_t> times,
+                      std::span<GatheredColumn> columns, PackArena& arena) {
+  bool referring = false;  // whether the times are known to those who refer to them
   for (GatheredColumn& column : columns) {
     column.differs = false;
-    column.packed = {};
+    column.packed = column.rest = {};
     column.packed.rows = rows.rows();
     if (rows.rows() == 0) continue;
     if (column.abi == Abi::fixed) {
       column.differs = bytes_differ(rows, column);
       continue;
     }
+    const std::size_t word = column.offset / kWord;
+    const std::uint64_t first = integer_in(rows.first(word), column.offset % kWord, column.abi);
     if (column.delta) {
-      column.packed = differences(widen(rows, column), column.start, arena);
+      column.packed = pack_differences(widen(rows, column), first, arena);
       column.differs = true;
       continue;
     }
-    const std::size_t word = column.offset / kWord;
-    column.packed.base = integer_in(rows.first(word), column.offset % kWord, column.abi);
+    column.packed.base = first;
     if (!rows.varies(word)) continue;
-    switch (column.abi) {
-      case Abi::u8: gather_parts<std::uint8_t>(rows.values(word), column, arena); break;
-      case Abi::u16: gather_parts<std::uint16_t>(rows.values(word), column, arena); break;
-      case Abi::u32: gather_parts<std::uint32_t>(rows.values(word), column, arena); break;
-      case Abi::s32: gather_parts<std::int32_t>(rows.values(word), column, arena); break;
-      default: gather_words(rows.values(word), column, arena); break;
+    if (!column.times) {
+      gather_integers(rows.values(word), column, arena);
+      continue;
     }
+    if (!std::exchange(referring, true)) times_.refer_to(times);
+    gather_times(rows.values(word), column, arena);
   }
 }
 

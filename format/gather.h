@@ -7,6 +7,7 @@
 
 #include "format/ints.h"
 #include "format/layout.h"
+#include "format/times.h"
 #include "format/word_columns.h"
 
 namespace dse::format {
@@ -16,32 +17,31 @@ struct GatheredColumn {
   Abi abi;  // an integer, aligned to its size, or `fixed`: bytes, of which only is told whether they differ
   std::uint32_t offset;  // in the row
   std::uint32_t size;    // bytes
-  bool delta = false;
-  std::uint64_t start = 0;  // with `delta`: what the first difference refers to
+  bool delta = false;    // to be packed as differences, the first one of which is 0
+  bool times = false;    // to be packed as references to times, where that takes less
 
-  PackedInts packed;  // not of `fixed`
+  PackedInts packed{};  // not of `fixed`
+  PackedInts rest{};    // what the references do not refer to; only if there are some
   bool differs = false;
 };
 
 class Gatherer {
  public:
-  // The packed numbers go to the end of `arena`.
-  void gather(const WordColumns& rows, std::span<GatheredColumn> columns, PackArena& arena);
-  // The same of one column that stands alone, as differences; the first one refers to `start`.
-  PackedInts differences(std::span<const std::uint64_t> values, std::uint64_t start,
-                         PackArena& arena);
+  // The packed numbers go to the end of `arena`. `times`: when each row happened; empty if there are no
+  // columns that refer to it.
+  void gather(const WordColumns& rows, std::span<const std::uint64_t> times,
+              std::span<GatheredColumn> columns, PackArena& arena);
 
  private:
   std::span<const std::uint64_t> widen(const WordColumns& rows, const GatheredColumn& column);
-  void gather_words(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
+  void gather_integers(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
+  void gather_times(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
   template <typename T>
   void gather_parts(std::span<const std::uint64_t> words, GatheredColumn& column, PackArena& arena);
 
-  RawVector<std::uint64_t> differences_, wide_;  // the column at hand
+  RawVector<std::uint64_t> wide_;  // the column at hand
   RawVector<std::byte> narrow_;
+  TimePacker times_;
 };
-
-// The integer in these eight bytes of a row, at that place among them, in 64 bits as columns have it.
-std::uint64_t integer_in(std::uint64_t word, std::size_t place, Abi abi);
 
 }  // namespace dse::format

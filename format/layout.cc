@@ -49,6 +49,7 @@ TableLayout read_table(capnp::StructSchema schema, std::string name) {
       column.name = field.getProto().getName().cStr();
       column.abi = static_cast<Abi>(spec.getAbi());
       column.delta = spec.getDelta();
+      column.times = spec.getTimes();
       column.size = abi_size(column.abi, spec.getSize());
       column.offset = table.fixed_size;
       column.field = field.getIndex();

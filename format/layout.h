@@ -21,6 +21,7 @@ struct ColumnLayout {
   std::string name;  // as in the schema: camelCase
   Abi abi;
   bool delta;            // stored as differences
+  bool times;            // stored as references to times, where that takes less
   std::uint32_t size;    // bytes in the fixed body (4 for the size of `bytes`)
   std::uint32_t offset;  // in the fixed body
   unsigned field;        // index of the field in its schema struct

@@ -9,6 +9,7 @@
 
 #include "format/ints.h"
 #include "format/plural.h"
+#include "format/times.h"
 
 namespace dse::format {
 namespace {
@@ -21,8 +22,37 @@ Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what)}; 
 // What stands in the message, not unpacked yet.
 struct Packed {
   PackedInts header;
-  const std::byte* bytes = nullptr;
+  PackedParts parts{};
 };
+
+// How many rows there are of it: as many in each list, or `rows` if it needs none.
+std::size_t open_lists(schema::Ints::Reader ints, std::uint32_t rows, Packed& out) {
+  auto use = [&](capnp::AnyList::Reader list, unsigned width) -> std::size_t {
+    out.header.width = width;
+    out.parts[0] = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
+    return list.size();
+  };
+  constexpr std::size_t kNone = ~std::size_t{0};
+  switch (ints.which()) {
+    case schema::Ints::SAME: return rows;
+    case schema::Ints::U8: return use(ints.getU8(), 1);
+    case schema::Ints::U16: return use(ints.getU16(), 2);
+    case schema::Ints::U32: return use(ints.getU32(), 4);
+    case schema::Ints::U64: return use(ints.getU64(), 8);
+    case schema::Ints::PLANES: break;
+    default: return kNone;
+  }
+  const auto planes = ints.getPlanes();
+  if (planes.size() > out.parts.size()) return kNone;
+  out.header.planes = true;
+  out.header.width = planes.size();
+  for (unsigned i = 0; i < planes.size(); ++i) {
+    const capnp::Data::Reader plane = planes[i];
+    if (plane.size() != rows) return kNone;
+    out.parts[i] = reinterpret_cast<const std::byte*>(plane.begin());
+  }
+  return rows;
+}
 
 Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows) {
   Packed out;
@@ -32,19 +62,8 @@ Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std
     header.base = ints.getBase();
     header.start = ints.getStart();
     header.delta = ints.getDelta();
-    auto use = [&](capnp::AnyList::Reader list, unsigned width) {
-      header.width = width;
-      out.bytes = reinterpret_cast<const std::byte*>(list.getRawBytes().begin());
-      size = list.size();
-    };
-    switch (ints.which()) {
-      case schema::Ints::SAME: size = rows; break;
-      case schema::Ints::U8: use(ints.getU8(), 1); break;
-      case schema::Ints::U16: use(ints.getU16(), 2); break;
-      case schema::Ints::U32: use(ints.getU32(), 4); break;
-      case schema::Ints::U64: use(ints.getU64(), 8); break;
-      default: size = ~std::size_t{0}; break;
-    }
+    header.times = ints.getTimes();
+    size = open_lists(ints, rows, out);
   }));
   if (size != rows)
     return damaged("a column does not have the " + plural(rows, "row") + " of its table");
@@ -52,13 +71,25 @@ Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std
   return out;
 }
 
+// Makes the references the values.
+Status resolve(const LazyMessage* lazy, schema::Ints::Reader ints, const TimesOfRows& times,
+               IntColumn& references) {
+  if (!times) return damaged("references to times where there are none");
+  schema::Ints::Reader rest;
+  DSE_TRY(guarded(lazy, [&] { rest = ints.getRest(); }));
+  DSE_TRY_ASSIGN(const IntColumn values, read_ints(lazy, rest, count_rest(references)));
+  DSE_TRY_ASSIGN(const auto of_rows, times());
+  return resolve_times(references, of_rows, values);
+}
+
 }  // namespace
 
-Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints,
-                            std::uint32_t rows) {
+Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows,
+                            const TimesOfRows& times) {
   DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
   IntColumn out(rows);
-  unpack_ints(packed.header, packed.bytes, out.data());
+  unpack_ints(packed.header, packed.parts, out.data());
+  if (packed.header.times) DSE_TRY(resolve(lazy, ints, times, out));
   return out;
 }
 
@@ -67,11 +98,12 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
   DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
   std::vector<std::uint8_t> out(rows);
   const PackedInts& header = packed.header;
+  if (header.times) return damaged("references to times where there are none");
   if (header.width == 1 && header.base <= 0xff && !header.delta) {
     const auto base = static_cast<std::uint8_t>(header.base);
     unsigned most = 0;
     for (std::uint32_t i = 0; i < rows; ++i) {
-      const auto packed_value = static_cast<std::uint8_t>(packed.bytes[i]);
+      const auto packed_value = static_cast<std::uint8_t>(packed.parts[0][i]);
       most = std::max<unsigned>(most, packed_value);
       out[i] = static_cast<std::uint8_t>(base + packed_value);
     }
@@ -79,7 +111,7 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
     return out;
   }
   IntColumn wide(rows);
-  unpack_ints(header, packed.bytes, wide.data());
+  unpack_ints(header, packed.parts, wide.data());
   bool within = true;
   for (std::uint32_t i = 0; i < rows; ++i) {
     within &= wide[i] <= 0xff;

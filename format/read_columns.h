@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -15,8 +17,13 @@ namespace dse::format {
 
 using IntColumn = RawVector<std::uint64_t>;
 
-// A column of `rows` integers, which the caller has bounded: under `same` the message does not.
-Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows);
+// What a column may refer to: the times of the rows of its table.
+using TimesOfRows = std::function<Result<std::span<const std::uint64_t>>()>;
+
+// A column of `rows` integers, which the caller has bounded: under `same` the message does not. Without
+// `times` a column that refers to them is damage.
+Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows,
+                            const TimesOfRows& times = nullptr);
 // The same for integers that fit into a byte. Error: one does not.
 Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
                                              std::uint32_t rows);

@@ -70,7 +70,7 @@ bool is_merged(const SegmentInfo& info) {
 std::unique_ptr<ColumnMessage> encode_segment_info(const SegmentInfo& info) {
   auto message = std::make_unique<ColumnMessage>();
   auto to = message->initRoot<schema::Entry>().initSegment();
-  to.setFormatVersion(info.format_version);
+  to.setFormatVersion(kFormatVersion);
   to.setAbiVersion(info.abi_version);
   to.setCaptureId({info.capture_id.data(), info.capture_id.size()});
   to.setSegment(info.segment);

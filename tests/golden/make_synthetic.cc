@@ -1,11 +1,12 @@
-// Writes tests/golden/captures/synthetic-v2.dse, always the same: every record kind with every column,
-// what is not UTF-8, both address families, containers of all sorts, gaps, records of no known kind and
-// a block large enough for columns in frames of their own. `make_synthetic FILE`, a file that does not
-// exist yet.
+// Writes tests/golden/captures/synthetic-v2-format2.dse, always the same: every record kind with every
+// column, what is not UTF-8, both address families, containers of all sorts, gaps, records of no known
+// kind, a block large enough for columns in frames of their own and one for columns in planes, and times
+// that refer to others. `make_synthetic FILE`, a file that does not exist yet.
 //
 // The capture is checked in and stays as it is for good: old captures must read for ever. When the
-// record layout gets a new version, this program gets a new name for its output and the old file stays,
-// as synthetic-v1.dse has.
+// record layout or the format gets a new version, this program gets a new name for its output and the old
+// file stays, as synthetic-v1.dse (layout 1) and synthetic-v2.dse (layout 2, format 1) have.
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
@@ -257,6 +258,36 @@ void add_sockets(Script& script) {
   script.add(socket_record(curl, odd), 1);
 }
 
+// Connections whose ages are the times of their records before, as recorders have them.
+void add_connections(Script& script) {
+  constexpr std::array<std::uint8_t, 5> kStates{7, 2, 1, 4, 5};
+  std::array<std::uint64_t, 3> born{}, since{};
+  for (std::size_t step = 0; step + 1 < kStates.size(); ++step) {
+    for (std::size_t i = 0; i < born.size(); ++i) {
+      dse_socket_state body = socket(2, 2000 + i, kStates[step], kStates[step + 1]);
+      const std::uint64_t now = script.time() + 1000;  // that of the next record
+      if (step == 0) born[i] = now;
+      body.born_ns = born[i];
+      body.since_ns = since[i];
+      since[i] = now;
+      script.add(socket_record(make_task(90, "curl", 30), body), 1);
+    }
+  }
+}
+
+// Enough for columns in planes, of a kind that shows no events unless someone asks for it.
+void add_storm(Script& script) {
+  for (std::uint32_t i = 0; i < 4500; ++i) {
+    dse_signal_generate body{};
+    body.signal = 35;
+    body.code = -1;
+    body.target_pid = body.target_tid = 1000 + i * i % 70'000;
+    body.result = 1;
+    body.value = i * 7919;
+    script.wait(i % 7 * 300).add(make_record(DSE_SIGNAL_GENERATE, make_task(30, "bash"), body), 1);
+  }
+}
+
 void add_signals(Script& script) {
   dse_task bash = make_task(30, "bash"), victim = make_task(95, "sleep", 30), thread = victim;
   thread.tid = 96;
@@ -359,11 +390,15 @@ int write(const std::string& path) {
                static_cast<std::uint16_t>(i % 4));
   }
   add_samples(script, 3);
+  const std::size_t third = script.records().size();
+  add_connections(script);
+  add_storm(script);
   const Records& all = script.records();
   auto at = [&](std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
   auto status = write_capture(
       path, snapshot(),
-      {Records(at(0), at(first)), Records(at(first), at(second)), Records(at(second), all.end())},
+      {Records(at(0), at(first)), Records(at(first), at(second)), Records(at(second), at(third)),
+       Records(at(third), all.end())},
       FileSystem::host());
   if (status) return 0;
   std::fprintf(stderr, "%s\n", status.error().message().c_str());

@@ -119,7 +119,7 @@ TEST(filter_agreement, skipping_blocks_changes_no_answer) {
 }
 
 TEST(filter_agreement, blocks_are_skipped_at_all) {
-  Capture capture = random_capture(40, RandomRecords::Style::plausible, 200, 5);
+  Capture capture = random_capture(41, RandomRecords::Style::plausible, 200, 5);
   auto frames = [&](const std::string& expression) {
     auto source = std::make_unique<dse::format::CaptureReader>(
         dse::format::memory_byte_source(capture.bytes, true), "test");

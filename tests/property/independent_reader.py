@@ -52,7 +52,7 @@ class Entry:
         (version, self.type, _, frames, kinds, self.inline_segments, self.capture, self.first,
          self.count, self.min_time, self.max_time, self.lost, self.position) = struct.unpack(
              "<HBBIII7Q", content[8:80])
-        check(version == 1, f"format version {version}")
+        check(version in (1, 2), f"format version {version}")
         check(frames <= MAX_FRAMES and kinds <= MAX_KINDS, "entry header counts")
         check(len(content) >= 80 + 16 * frames + 8 * kinds + 8, "entry header size")
         self.frames = [struct.unpack_from("<IIQ", content, 80 + 16 * i) for i in range(frames)]
@@ -200,6 +200,15 @@ class List:
         return list(struct.unpack(f"<{self.count}{ {1: 'B', 2: 'H', 4: 'I', 8: 'Q'}[width]}",
                                   self.raw(self.count * width)))
 
+    def lists(self):
+        if self.count == 0:
+            return []
+        check(self.code == 6, "not a list of lists")
+        self.raw(8 * self.count)
+        found = [self.message.pointer(self.segment, self.at + i) for i in range(self.count)]
+        check(all(isinstance(one, List) for one in found), "not a list")
+        return found
+
     def structs(self):
         if self.count == 0:
             return []
@@ -215,21 +224,45 @@ class List:
 # ---- columns (FORMAT.md, section 6) --------------------------------------------------------------
 
 
-def read_ints(ints, rows):
-    base, start, delta = ints.number(0, 8), ints.number(8, 8), ints.number(16, 1) & 1
+def read_packed(ints, rows):
     tag = ints.number(18, 2)
-    check(tag <= 4, "an unknown width of integers")
+    check(tag <= 5, "an unknown form of integers")
     if tag == 0:
-        packed = [0] * rows
-    else:
-        packed = ints.list(0).numbers(1 << (tag - 1))
+        return [0] * rows
+    if tag < 5:
+        return ints.list(0).numbers(1 << (tag - 1))
+    packed = [0] * rows
+    planes = ints.list(0).lists()
+    check(len(planes) <= 8, "more planes than a number has bytes")
+    for place, plane in enumerate(planes):
+        plane = plane.bytes()
+        check(len(plane) == rows, "a plane that does not have the rows of its table")
+        packed = [number | byte << 8 * place for number, byte in zip(packed, plane)]
+    return packed
+
+
+def read_ints(ints, rows, times=None):
+    base, start, flags = ints.number(0, 8), ints.number(8, 8), ints.number(16, 1)
+    packed = read_packed(ints, rows)
     check(len(packed) == rows, "a column that does not have the rows of its table")
     values = [base + value & MASK for value in packed]
-    if delta:
+    if flags & 1:
         value = start
         for i, difference in enumerate(values):
             value = value + difference & MASK
             values[i] = value
+    if not flags & 2:
+        return values
+    check(times is not None, "references to times where there are none")
+    rest = ints.struct(1)
+    check(not rest.number(16, 1) & 2, "references to times where there are none")
+    rest = iter(read_ints(rest, values.count(1)))
+    for i, reference in enumerate(values):
+        if reference == 1:
+            values[i] = next(rest)
+        elif reference != 0:
+            check(reference - 2 <= i, "a time of a row in front of the first one")
+            values[i] = times[i - (reference - 2)]
     return values
 
 
@@ -294,15 +327,16 @@ def columns_at(columns, abi_version):
     return present
 
 
-def read_rows(table, first_pointer, columns, rows):
-    """(fixed body, variable parts) of each row."""
+def read_rows(table, first_pointer, columns, rows, times=None):
+    """(fixed body, variable parts) of each row. `times`: what columns may refer to."""
     bodies = [bytearray() for _ in range(rows)]
     tails = [bytearray() for _ in range(rows)]
     for i, abi in enumerate(columns):
         column = table.pointer(first_pointer + i)
         if abi in INT_SIZES:
             size = INT_SIZES[abi]
-            for body, value in zip(bodies, read_ints(table.struct(first_pointer + i), rows)):
+            values = read_ints(table.struct(first_pointer + i), rows, times)
+            for body, value in zip(bodies, values):
                 body += (value & (1 << 8 * size) - 1).to_bytes(size, "little")
         elif abi == "bytes":
             for body, tail, value in zip(bodies, tails, read_strings(column, rows)):
@@ -348,7 +382,7 @@ def read_records(block, abi_version):
         cpus = read_ints(common.struct(1), rows)
         task_of = read_ints(common.struct(2), rows)
         check(all(task < task_count for task in task_of), "a task that is not there")
-        bodies, tails = read_rows(table, 1, columns_at(columns, abi_version), rows)
+        bodies, tails = read_rows(table, 1, columns_at(columns, abi_version), rows, times)
         records = []
         for row in range(rows):
             cpu = cpus[row] & 0xFFFF

@@ -2,6 +2,7 @@
 // both directions, records that fit no kind, all widths of integers, and two captures in one
 // directory, the second of which was not sealed. `write_sample_capture DIRECTORY`; or two filtered
 // captures of several segments in one file: `write_sample_capture --filtered FILE`.
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -97,8 +98,11 @@ std::vector<std::byte> record_of(const TableLayout& layout, std::uint64_t time, 
 }
 
 // `first` and what the sequence numbers have come to let blocks follow one another.
-void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint32_t count) {
+// With `sockets` most are records of that kind, enough for columns that are split.
+void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint32_t count,
+                bool sockets = false) {
   rows.first = first;
+  std::vector<std::uint64_t> times;  // of sockets
   std::uint64_t random = first * 2654435761u + 1;
   for (std::uint32_t i = 0; i < count; ++i) {
     random = random * 6364136223846793005u + 1442695040888963407u;
@@ -107,7 +111,7 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
     // Some are lost, some come late.
     std::uint64_t seq = number / 4 + (random >> 50) % 7;
     auto pid = static_cast<std::uint32_t>(100 + (random >> 33) % 300);
-    switch (random >> 61) {
+    switch (sockets && random >> 60 < 13 ? 3 : random >> 61) {
       case 0: {
         std::string name = "/bin/x" + std::to_string(random >> 58 & 15);
         std::string args = std::string("x\0", 2) + std::string(random >> 54 & 63, 'a') +
@@ -144,6 +148,14 @@ void fill_block(Rows& rows, StreamTable& streams, std::uint64_t first, std::uint
         body.local_port = static_cast<__u16>(random >> 20);
         body.local_address[0] = static_cast<__u8>(random >> 16);
         body.owner_comm[0] = static_cast<__u8>('a' + number % 3);
+        // Times of other rows, none, its own, and such as no row has.
+        if (times.size() > 20) {
+          const std::array<std::uint64_t, 5> known{*(times.end() - 1 - (random >> 30 & 15)), 0, time,
+                                                   times[0], number};
+          body.born_ns = known[(random >> 35 & 0xff) % known.size()];
+          body.since_ns = known[(random >> 43 & 0xff) % known.size()];
+        }
+        times.push_back(time);
         rows.append(record(DSE_SOCKET_STATE, time, seq, cpu, pid, body), streams);
         break;
       }
@@ -193,7 +205,7 @@ Status write(const std::string& directory) {
       DSE_TRY(writer->begin_segment(info, first, snapshot));
       for (std::uint32_t count : {1u, 20u, 6000u, 300u}) {
         Rows rows;
-        fill_block(rows, streams, first, count);
+        fill_block(rows, streams, first, count, segment == 1);
         DSE_TRY(writer->write(rows));
         first += count;
       }

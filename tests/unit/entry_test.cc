@@ -115,11 +115,18 @@ TEST(entry, nonsense_under_a_right_checksum_is_refused) {
   EXPECT_FALSE(forged(23, 0xff).ok());  // inline segments
 }
 
-TEST(entry, another_version_is_refused_by_its_number) {
+TEST(entry, a_newer_version_is_refused_by_its_number) {
   auto header = forged(8, kFormatVersion + 1);
   ASSERT_FALSE(header.ok());
-  EXPECT_NE(header.error().message().find("format version 2"), std::string::npos)
+  EXPECT_NE(header.error().message().find("format version 3"), std::string::npos)
       << header.error().message();
+  EXPECT_FALSE(forged(8, 0).ok());
+}
+
+TEST(entry, older_versions_are_read) {
+  auto header = forged(8, 1);
+  ASSERT_TRUE(header.ok()) << header.error().message();
+  EXPECT_EQ(header->version, 1);
 }
 
 TEST(entry, sizes_are_bounded_before_anything_is_allocated) {

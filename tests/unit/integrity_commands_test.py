@@ -14,7 +14,8 @@ import tempfile
 import unittest
 
 DSE, CAPTURES, SAMPLE = sys.argv[1:4]
-NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse"]
+NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse",
+         "synthetic-v2-format2.dse"]
 ALL = ("ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,SignalGenerated,"
        "SignalDelivered")
 
@@ -249,6 +250,9 @@ class Compact(Case):
                     self.assertEqual(self.events(out), self.events(path))
                     facts = [json.loads(self.dse("info", where, "-o", "json"))
                              for where in (path, out)]
+                    # What was written by an older recorder is packed as this one does.
+                    self.assertIn(facts[0]["recorder"].pop("format"), (1, 2))
+                    self.assertEqual(facts[1]["recorder"].pop("format"), 2)
                     for key in ("host", "recorder", "records", "kinds", "losses", "gaps", "first",
                                 "last", "observer"):
                         self.assertEqual(facts[1].get(key), facts[0].get(key), key)

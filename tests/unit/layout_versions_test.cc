@@ -159,10 +159,12 @@ TEST(layout_versions, columns_that_did_not_exist_read_as_nothing) {
 }
 
 TEST(layout_versions, a_capture_of_today_with_every_kind_is_kept) {
-  auto paths = captures_of("synthetic-v" + std::to_string(DSE_ABI_VERSION));
+  auto paths = captures_of("synthetic-v" + std::to_string(DSE_ABI_VERSION) + "-format" +
+                           std::to_string(kFormatVersion));
   ASSERT_EQ(paths.size(), 1u);
   std::map<Kind, std::size_t> seen;
   for_each_batch(paths[0], [&](const Batch& batch, const SegmentInfo& info) {
+    EXPECT_EQ(info.format_version, kFormatVersion);
     EXPECT_EQ(info.abi_version, DSE_ABI_VERSION);
     dse::Status status;
     for (const Record& record : records_of(batch, &status, info.abi_version))
@@ -358,6 +360,100 @@ TEST(layout_versions, an_empty_table_needs_no_values) {
   dse::Status status;
   EXPECT_TRUE(records_of(*batch, &status).empty());
   EXPECT_TRUE(status.ok());
+}
+
+TEST(columns, planes_are_joined) {
+  auto batch = edited(3, [](schema::SocketState::Builder table, schema::Block::Builder) {
+    auto column = table.initCookie();
+    column.setBase(1);
+    auto planes = column.initPlanes(8);
+    for (unsigned plane = 0; plane < 8; ++plane)
+      for (kj::byte& byte : planes.init(plane, 3)) byte = static_cast<kj::byte>(plane);
+  });
+  ASSERT_TRUE(batch.ok()) << batch.error().message();
+  auto values = batch->table(DSE_SOCKET_STATE)->ints(0);
+  ASSERT_TRUE(values.ok()) << values.error().message();
+  for (const std::uint64_t value : *values) EXPECT_EQ(value, 0x0706050403020101u);
+}
+
+TEST(columns, planes_that_are_not_those_of_the_rows_are_damage) {
+  for (unsigned how = 0; how < 4; ++how) {
+    auto batch = edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder) {
+      auto planes = table.initCookie().initPlanes(how == 3 ? 9 : 2);
+      for (unsigned plane = 0; plane < planes.size(); ++plane)
+        planes.init(plane, how == 0 ? 2 : how == 1 && plane == 1 ? 4 : 3);
+      if (how == 2) planes.init(1, 0);
+    });
+    ASSERT_TRUE(batch.ok());
+    auto values = batch->table(DSE_SOCKET_STATE)->ints(0);
+    ASSERT_FALSE(values.ok()) << how;
+    EXPECT_EQ(values.error().code(), dse::ErrorCode::damaged);
+  }
+}
+
+// A batch of three records at 100, 110 and 120 whose column `born` has these references.
+dse::Result<Batch> references(std::initializer_list<std::uint8_t> numbers, unsigned rest_rows) {
+  return edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder) {
+    auto time = table.getCommon().initTime();
+    time.setDelta(true);
+    time.setStart(90);
+    time.setBase(10);
+    auto column = table.initBorn();
+    column.setTimes(true);
+    auto list = column.initU8(3);
+    for (unsigned i = 0; i < 3; ++i) list.set(i, numbers.begin()[i]);
+    if (rest_rows == 0) return;
+    auto rest = column.initRest().initU16(rest_rows);
+    for (unsigned i = 0; i < rest_rows; ++i) rest.set(i, static_cast<std::uint16_t>(7 + i));
+  });
+}
+
+dse::Result<std::span<const std::uint64_t>> born(const Batch& batch) {
+  const Table* table = batch.table(DSE_SOCKET_STATE);
+  return table->ints(static_cast<unsigned>(table->layout().column("born")));
+}
+
+TEST(columns, references_become_times) {
+  auto batch = references({1, 3, 0}, 1);
+  ASSERT_TRUE(batch.ok()) << batch.error().message();
+  auto values = born(*batch);
+  ASSERT_TRUE(values.ok()) << values.error().message();
+  EXPECT_EQ(std::vector<std::uint64_t>(values->begin(), values->end()),
+            (std::vector<std::uint64_t>{7, 100, 0}));
+}
+
+TEST(columns, references_to_nothing_are_damage) {
+  const std::tuple<std::initializer_list<std::uint8_t>, unsigned> kBad[] = {
+      {{3, 2, 2}, 0},    // the row in front of the first one
+      {{2, 255, 2}, 0},  // and one far in front of it
+      {{2, 2, 2}, 1},    // values that nothing refers to
+      {{1, 1, 2}, 1},    // too few of them
+      {{1, 2, 2}, 2}};   // too many
+  for (const auto& [numbers, rest] : kBad) {
+    auto batch = references(numbers, rest);
+    ASSERT_TRUE(batch.ok());
+    EXPECT_FALSE(born(*batch).ok()) << rest;
+  }
+}
+
+TEST(columns, references_without_times_are_damage) {
+  for (unsigned how = 0; how < 4; ++how) {
+    auto batch = edited(1, [&](schema::SocketState::Builder table, schema::Block::Builder block) {
+      if (how == 0) table.getCommon().initTime().setTimes(true);
+      if (how == 1) block.getTasks().initPid().setTimes(true);
+      if (how == 2) block.getOrder().setTimes(true);
+      if (how != 3) return;
+      auto column = table.initBorn();  // in the rest once more
+      column.setTimes(true);
+      column.setBase(1);
+      column.initRest().setTimes(true);
+    });
+    ASSERT_TRUE(batch.ok());
+    dse::Status status;
+    EXPECT_TRUE(records_of(*batch, &status).empty());
+    EXPECT_FALSE(status.ok()) << how;
+    EXPECT_EQ(status.error().code(), dse::ErrorCode::damaged);
+  }
 }
 
 // format::Rows keeps fixed bodies by their words.

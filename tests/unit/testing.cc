@@ -250,6 +250,8 @@ std::uint64_t RandomRecords::wild_number() {
 }
 
 std::uint64_t RandomRecords::number(const std::string& column, std::uint32_t size) {
+  if ((column == "born" || column == "since") && chance(60))
+    return recent_times_[below(recent_times_.size())];
   if (style_ == Style::arbitrary) return wild_number();
   auto one_of = [&](std::initializer_list<std::int64_t> values) {
     return static_cast<std::uint64_t>(values.begin()[below(values.size())]);
@@ -382,6 +384,7 @@ Record RandomRecords::next() {
   header.seq = seq++;
   time_ += below(100'000);
   header.time_ns = arbitrary && chance(2) ? wild_number() : time_ - below(50'000);
+  recent_times_[below(recent_times_.size())] = header.time_ns;
   set_header(record, header);
   return record;
 }

@@ -2,6 +2,7 @@
 // them, and everything that a session has to say about them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -140,6 +141,7 @@ class RandomRecords {
   std::mt19937_64 random_;
   Style style_;
   std::uint64_t time_ = 1'000'000'000;
+  std::array<std::uint64_t, 16> recent_times_{};  // of records, in no order
   std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> next_seq_;
 };
 
