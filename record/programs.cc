@@ -101,10 +101,6 @@ const format::TableLayout* layout_of(const bpf_program* program) {
   return layout ? layout : format::kind_layout(name.substr(0, name.rfind('_')));
 }
 
-}  // namespace
-
-namespace {
-
 // The CPUs that are online, from a list such as "0-3,8". A machine may have many more possible ones,
 // whose rings would be memory for nothing.
 std::vector<int> online_cpus() {
@@ -180,7 +176,7 @@ Status Programs::Impl::make_rings(std::size_t bytes) {
   if (ring_cpus.empty())
     return Error(ErrorCode::privilege,
                  "cannot tell which CPUs are online: /sys/devices/system/cpu/online is not readable");
-  for (std::size_t i = 0; i < ring_cpus.size(); ++i) {
+  while (rings.size() < ring_cpus.size()) {
     FileHandle file(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dse_ring", 0, 0,
                                    static_cast<std::uint32_t>(bytes), nullptr));
     if (file.get() < 0)

@@ -159,6 +159,10 @@ class Session {
            (!last_number_ || number <= *last_number_);
   }
   Status hide_self(Judged& judged);
+  // Whether none of these times, the first and the last of many, is within the window.
+  bool is_time_outside(std::uint64_t first, std::uint64_t last) const {
+    return (since_ && last < *since_) || (until_ && first > *until_);
+  }
   bool belongs_to_slice(const format::Step& step) const;
   bool is_block_wanted(const format::BlockSummary& block) const;
   bool is_block_outside(const format::BlockSummary& block) const;

@@ -54,8 +54,7 @@ bool Session::is_block_wanted(const format::BlockSummary& block) const {
   if (!numbered) bounds.number = {0, ~std::uint64_t{0}};
   if (bounds.real_time.low > bounds.real_time.high || bounds.number.low > bounds.number.high)
     return true;
-  if ((since_ && bounds.real_time.high < *since_) || (until_ && bounds.real_time.low > *until_))
-    return false;
+  if (is_time_outside(bounds.real_time.low, bounds.real_time.high)) return false;
   if (first_number_ && bounds.number.high < *first_number_) return false;
   for (std::size_t i = 0; i < points_.size(); ++i)
     if (live_[i] && (points_[i]->kinds() & block.kinds) &&
@@ -73,7 +72,7 @@ bool Session::is_block_outside(const format::BlockSummary& block) const {
   const State& state = lanes_.at(block.lane).state;
   const std::uint64_t low = state.real_time(block.min_time, ~std::uint64_t{0}),
                       high = state.real_time(block.max_time, ~std::uint64_t{0});
-  return low <= high && ((since_ && high < *since_) || (until_ && low > *until_));
+  return low <= high && is_time_outside(low, high);
 }
 
 void Session::note_outside(const format::BlockSummary& block) {
@@ -107,11 +106,10 @@ void Session::note_extent(const format::BlockSummary& block, bool is_read) {
 
 std::optional<Session::Extent> Session::missed() const {
   if (extent_.since_ns > extent_.until_ns) return {};
-  const bool time = (since_ && extent_.until_ns < *since_) || (until_ && extent_.since_ns > *until_);
   const bool number = all_numbers_ && extent_.first <= extent_.last &&
                       ((first_number_ && extent_.last < *first_number_) ||
                        (last_number_ && extent_.first > *last_number_));
-  if (time || number) return extent_;
+  if (number || is_time_outside(extent_.since_ns, extent_.until_ns)) return extent_;
   return {};
 }
 

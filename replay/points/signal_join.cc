@@ -93,6 +93,7 @@ class SignalJoin::Walk {
   Result<SentSides> run() {
     DSE_TRY_ASSIGN(const bool any, has_followed());
     if (!any) {
+      if (pending_.empty() || !exited_.table()) return SentSides();  // nothing is on its way
       DSE_TRY(open_exits());
       for (std::uint32_t row = 0; row < exited_task_.size(); ++row) take_exited(row);
       return SentSides();
@@ -128,9 +129,7 @@ class SignalJoin::Walk {
     return followed_.has_any_of(sent_signal_) || followed_.has_any_of(signal_);
   }
 
-  // Nothing to see where nothing is on its way.
   Status open_exits() {
-    if (pending_.empty() || !exited_.table()) return {};
     DSE_TRY_ASSIGN(pid_, task_ints(batch_, "pid"));
     DSE_TRY_ASSIGN(tid_, task_ints(batch_, "tid"));
     DSE_TRY_ASSIGN(exited_task_, exited_.tasks());
@@ -139,8 +138,7 @@ class SignalJoin::Walk {
   }
 
   Status open() {
-    DSE_TRY_ASSIGN(pid_, task_ints(batch_, "pid"));
-    DSE_TRY_ASSIGN(tid_, task_ints(batch_, "tid"));
+    DSE_TRY(open_exits());
     DSE_TRY_ASSIGN(uid_, task_ints(batch_, "uid"));
     DSE_TRY_ASSIGN(ns_pid_, task_ints(batch_, "nsPid"));
     DSE_TRY_ASSIGN(cgroup_, task_ints(batch_, "cgroupId"));
@@ -156,8 +154,6 @@ class SignalJoin::Walk {
     DSE_TRY_ASSIGN(handler_, delivered_.ints("handler"));
     DSE_TRY_ASSIGN(group_exit_, delivered_.ints("groupExit"));
     DSE_TRY_ASSIGN(flags_, delivered_.ints("exitFlags"));
-    DSE_TRY_ASSIGN(exited_task_, exited_.tasks());
-    DSE_TRY_ASSIGN(exit_flags_, exited_.ints("flags"));
     return {};
   }
 

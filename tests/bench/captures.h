@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "format/rows.h"
 #include "format/segment_info.h"
 #include "format/source.h"
+#include "record/ring_tasks.h"
 #include "replay/event_page.h"
 #include "replay/render.h"
 #include "replay/session.h"
@@ -42,6 +44,13 @@ struct RingRecord {
   std::string bytes;
 };
 std::vector<RingRecord> in_rings(const Records& records, std::size_t rings);
+
+// Takes a record out of a ring whose tasks these are, as the recorder does.
+inline void take_from_ring(std::span<const std::byte> record, record::RingTasks& tasks,
+                           format::Rows& rows, format::StreamTable& streams) {
+  tasks.take(record, [&](const format::RecordHead& head, format::SharedTask* task,
+                         std::span<const std::byte> body) { rows.append(head, *task, body, streams); });
+}
 
 // A block as it is in a file: its header, and all of its frames.
 struct EncodedBlock {

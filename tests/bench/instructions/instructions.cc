@@ -70,9 +70,7 @@ std::size_t append(const Records& records) {
   measure([&] {
     rows.clear();
     for (const RingRecord& record : in_ring)
-      tasks.take(std::as_bytes(std::span(record.bytes)),
-                 [&](const format::RecordHead& head, format::SharedTask* task,
-                     std::span<const std::byte> body) { rows.append(head, *task, body, streams); });
+      take_from_ring(std::as_bytes(std::span(record.bytes)), tasks, rows, streams);
     keep(rows.count());
   });
   return records.size();

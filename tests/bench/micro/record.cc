@@ -24,9 +24,7 @@ void append(benchmark::State& bench, const Records& records) {
   for (auto _ : bench) {
     rows.clear();
     for (const RingRecord& record : in_ring)
-      tasks.take(std::as_bytes(std::span(record.bytes)),
-                 [&](const format::RecordHead& head, format::SharedTask* task,
-                     std::span<const std::byte> body) { rows.append(head, *task, body, streams); });
+      take_from_ring(std::as_bytes(std::span(record.bytes)), tasks, rows, streams);
     benchmark::DoNotOptimize(rows.count());
   }
   report(bench, records.size(), bytes);

@@ -35,10 +35,7 @@ void merge(benchmark::State& bench) {
     bench.ResumeTiming();
     merge.begin_pass(std::numeric_limits<std::uint64_t>::max(), true);
     merge.deliver([&](std::size_t ring, std::span<const std::byte> record) {
-      tasks[ring].take(record, [&](const format::RecordHead& head, format::SharedTask* task,
-                                   std::span<const std::byte> body) {
-        rows.append(head, *task, body, streams);
-      });
+      take_from_ring(record, tasks[ring], rows, streams);
       return true;
     });
     merge.end_pass();
