@@ -140,7 +140,12 @@ Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
       ints = impl_->reader.get(field).as<schema::Ints>();
     }));
     TimesOfRows times;
-    if (impl_->common) times = [this] { return time(); };
+    if (impl_->common)
+      times = [this]() -> Result<std::span<const std::uint64_t>> {
+        auto of_rows = time();
+        if (!of_rows) return of_rows.error().in("time");
+        return of_rows;
+      };
     auto values = read_ints(impl_->lazy, ints, impl_->rows, times);
     if (!values) return values.error().in(impl_->layout->name + "." + layout.name);
     if (!fits(*values, layout.abi, layout.size))

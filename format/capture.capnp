@@ -27,7 +27,7 @@ struct ColumnSpec {
   unit @3 :Text;
   doc @4 :Text;
   since @5 :UInt16 = 1;    # abiVersion of the first captures that have it; a null column before
-  times @6 :Bool = false;  # stored as references to the times of rows, where that takes less
+  times @6 :Bool = false;  # stored as references to the times of rows, where that takes less: u64 of a kind
 }
 
 annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
@@ -60,7 +60,7 @@ struct Ints {
   }
   # Since format version 2, as `planes`:
   times @9 :Bool;
-  rest @10 :Ints;  # has a row for each reference 1, and no `times` itself; null: none
+  rest @10 :Ints;  # has a row for each reference 1, and no `times` itself
 }
 
 struct Strings {

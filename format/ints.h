@@ -1,4 +1,4 @@
-// Packing of integer columns: frame of reference, optional differences, narrowest width.
+// Packing of integer columns: frame of reference, optional differences, narrowest width; long ones by bytes.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,8 @@
 
 namespace dse::format {
 
-// Columns of so many rows are split into planes, which zstd packs smaller and in half of the time.
+// Columns of so many rows or more, with more than a byte in each, are split into planes, which zstd packs
+// smaller and in less time.
 inline constexpr std::uint32_t kPlaneRows = 4096;
 
 // What stands in a schema Ints, with the packed numbers in an arena of the caller.

@@ -31,7 +31,7 @@ inline constexpr const char* kRecoveredValue = "recovered";
 
 // Where and how a capture was made. Members as in schema SegmentHeader.
 struct SegmentInfo {
-  std::uint16_t format_version = kFormatVersion;
+  std::uint16_t format_version = kFormatVersion;  // as read; written is always kFormatVersion
   std::uint16_t abi_version = 0;
   CaptureId capture_id{};
   std::uint32_t segment = 0;

@@ -22,7 +22,7 @@ constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15;
 
 void TimePacker::refer_to(std::span<const std::uint64_t> times) {
   times_ = times;
-  const std::size_t size = std::bit_ceil(2 * times.size() + kMaxProbes);
+  const std::size_t size = std::bit_ceil(std::max<std::size_t>(2 * times.size(), kMaxProbes));
   shift_ = 64 - static_cast<unsigned>(std::countr_zero(size));
   slots_.assign(size + kMaxProbes, 0);  // the last ones have no slots behind them otherwise
   for (std::uint32_t row = 0; row < times.size(); ++row) {

@@ -11,15 +11,14 @@
 
 namespace dse::format {
 
-// What stands for a value: a reference, or in `rest`.
 struct PackedTimes {
-  PackedInts references;
-  PackedInts rest;
+  PackedInts references;  // one for each value
+  PackedInts rest;        // the values that no row's time is
 };
 
 class TimePacker {
  public:
-  // The times of the rows, to which references are made from now on.
+  // The times of the rows, to which references are made from now on; they must stay where they are.
   void refer_to(std::span<const std::uint64_t> times);
   // A column of as many rows; the numbers go to the end of `arena`. Whether the references take less than
   // the values would is for the caller to compare.

@@ -206,7 +206,7 @@ class List:
         check(self.code == 6, "not a list of lists")
         self.raw(8 * self.count)
         found = [self.message.pointer(self.segment, self.at + i) for i in range(self.count)]
-        check(all(isinstance(one, List) for one in found), "not a list")
+        check(all(one is None or isinstance(one, List) for one in found), "not a list")
         return found
 
     def structs(self):
@@ -235,7 +235,7 @@ def read_packed(ints, rows):
     planes = ints.list(0).lists()
     check(len(planes) <= 8, "more planes than a number has bytes")
     for place, plane in enumerate(planes):
-        plane = plane.bytes()
+        plane = plane.bytes() if plane else b""
         check(len(plane) == rows, "a plane that does not have the rows of its table")
         packed = [number | byte << 8 * place for number, byte in zip(packed, plane)]
     return packed

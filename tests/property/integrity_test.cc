@@ -1,10 +1,13 @@
 // Damage of every sort: verify finds it, recover saves all that it did not hit, and what recover writes
 // is whole.
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "format/compact.h"
+#include "format/entry.h"
 #include "tests/property/integrity.h"
 
 using namespace dse::format;
@@ -61,6 +64,19 @@ TEST(integrity, whole_captures_are_good) {
     EXPECT_FALSE(result.account.lost_any) << result.describe();
     EXPECT_TRUE(result.parts.empty()) << result.describe();
   }
+}
+
+TEST(integrity, a_version_that_the_message_contradicts_is_told) {
+  Original original = make_original(7, 1, 5);
+  std::uint32_t size;
+  std::memcpy(&size, original.bytes.data() + 4, sizeof(size));
+  char* const header = original.bytes.data() + kSkippableBytes;
+  header[kSyncMarker.size()] = 1;
+  const std::uint64_t checksum = XXH3_64bits(header, size - kChecksumBytes);
+  std::memcpy(header + size - kChecksumBytes, &checksum, sizeof(checksum));
+  const Verified verified = verify_bytes(original.bytes, true);
+  ASSERT_EQ(verified.findings.size(), 1u) << verified.describe();
+  EXPECT_EQ(verified.findings[0].reason, "it says format version 2, and its header 1");
 }
 
 TEST(integrity, every_byte_flipped) {

@@ -27,6 +27,8 @@ Records sockets(std::size_t count) {
     body.new_state = static_cast<std::uint8_t>(1 + random() % 12);
     for (auto& byte : body.local_address) byte = static_cast<std::uint8_t>(random());
     for (auto& byte : body.remote_address) byte = static_cast<std::uint8_t>(random());
+    if (i >= 100) body.since_ns = header_of_record(script.records()[i - random() % 100 - 1]).time_ns;
+    script.wait(random() % 500);
     script.add(
         socket_record(make_task(static_cast<std::uint32_t>(1 + random() % 100), "curl"), body),
         static_cast<std::uint16_t>(random() % 4));
@@ -106,6 +108,12 @@ TEST(lazy, among_other_kinds_the_order_is_one_frame_more) {
   Cost cost = read(bytes, "SocketStateChange", "sock.rport");
   EXPECT_EQ(cost.events, kRecords);
   EXPECT_EQ(cost.frames, 1 + kColumn + 1);
+}
+
+TEST(lazy, a_column_that_refers_to_times_costs_them_too) {
+  std::string bytes = capture_bytes({}, {sockets(kRecords)});
+  // References of a byte each, and times of two.
+  EXPECT_EQ(read(bytes, "SocketStateChange", "sock.oldstate_duration").frames, 1 + 1 + 2u);
 }
 
 TEST(lazy, small_blocks_are_one_frame) {

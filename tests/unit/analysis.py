@@ -9,7 +9,8 @@ import unittest
 
 ALL = ("ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,SignalGenerated,"
        "SignalDelivered")
-NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse"]
+NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse",
+         "synthetic-v2-format2.dse"]
 
 
 class Case(unittest.TestCase):

@@ -3,6 +3,7 @@
 #include <capnp/message.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 
 #include "capture.capnp.h"
@@ -392,7 +393,9 @@ TEST(columns, planes_that_are_not_those_of_the_rows_are_damage) {
 }
 
 // A batch of three records at 100, 110 and 120 whose column `born` has these references.
-dse::Result<Batch> references(std::initializer_list<std::uint8_t> numbers, unsigned rest_rows) {
+using References = std::array<std::uint8_t, 3>;
+
+dse::Result<Batch> references(const References& numbers, unsigned rest_rows) {
   return edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder) {
     auto time = table.getCommon().initTime();
     time.setDelta(true);
@@ -401,7 +404,7 @@ dse::Result<Batch> references(std::initializer_list<std::uint8_t> numbers, unsig
     auto column = table.initBorn();
     column.setTimes(true);
     auto list = column.initU8(3);
-    for (unsigned i = 0; i < 3; ++i) list.set(i, numbers.begin()[i]);
+    for (unsigned i = 0; i < 3; ++i) list.set(i, numbers[i]);
     if (rest_rows == 0) return;
     auto rest = column.initRest().initU16(rest_rows);
     for (unsigned i = 0; i < rest_rows; ++i) rest.set(i, static_cast<std::uint16_t>(7 + i));
@@ -423,16 +426,63 @@ TEST(columns, references_become_times) {
 }
 
 TEST(columns, references_to_nothing_are_damage) {
-  const std::tuple<std::initializer_list<std::uint8_t>, unsigned> kBad[] = {
-      {{3, 2, 2}, 0},    // the row in front of the first one
-      {{2, 255, 2}, 0},  // and one far in front of it
-      {{2, 2, 2}, 1},    // values that nothing refers to
-      {{1, 1, 2}, 1},    // too few of them
-      {{1, 2, 2}, 2}};   // too many
-  for (const auto& [numbers, rest] : kBad) {
-    auto batch = references(numbers, rest);
+  struct Bad {
+    References numbers;
+    unsigned rest_rows;
+  };
+  const Bad kBad[] = {{{3, 2, 2}, 0},    // the row in front of the first one
+                      {{2, 255, 2}, 0},  // and one far in front of it
+                      {{2, 2, 2}, 1},    // values that nothing refers to
+                      {{1, 1, 2}, 1},    // too few of them
+                      {{1, 2, 2}, 2}};   // too many
+  for (const Bad& bad : kBad) {
+    auto batch = references(bad.numbers, bad.rest_rows);
     ASSERT_TRUE(batch.ok());
-    EXPECT_FALSE(born(*batch).ok()) << rest;
+    for (int again = 0; again < 2; ++again) {
+      auto values = born(*batch);
+      ASSERT_FALSE(values.ok()) << &bad - kBad;
+      EXPECT_EQ(values.error().code(), dse::ErrorCode::damaged);
+    }
+  }
+}
+
+TEST(columns, without_a_rest_its_values_are_zeros) {
+  auto batch = references({1, 2, 1}, 0);
+  auto values = born(*batch);
+  ASSERT_TRUE(values.ok()) << values.error().message();
+  EXPECT_EQ(std::vector<std::uint64_t>(values->begin(), values->end()),
+            (std::vector<std::uint64_t>{0, 110, 0}));
+}
+
+TEST(columns, references_may_be_differences_or_all_the_same) {
+  for (bool delta : {false, true}) {
+    auto batch = edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder) {
+      auto time = table.getCommon().initTime();
+      time.setDelta(true);
+      time.setBase(10);
+      auto column = table.initBorn();
+      column.setTimes(true);
+      column.setDelta(delta);
+      column.setStart(1);
+      column.setBase(delta ? 1 : 2);  // 2, 3, 4, or always 2
+    });
+    auto values = born(*batch);
+    ASSERT_TRUE(values.ok()) << values.error().message();
+    EXPECT_EQ(std::vector<std::uint64_t>(values->begin(), values->end()),
+              delta ? (std::vector<std::uint64_t>{10, 10, 10})
+                    : (std::vector<std::uint64_t>{10, 20, 30}));
+  }
+}
+
+TEST(columns, no_planes_are_zeros_and_no_rows_need_none) {
+  for (unsigned rows : {0u, 3u}) {
+    auto batch = edited(rows, [&](schema::SocketState::Builder table, schema::Block::Builder) {
+      table.initCookie().initPlanes(rows == 0 ? 3 : 0);
+    });
+    auto values = batch->table(DSE_SOCKET_STATE)->ints(0);
+    ASSERT_TRUE(values.ok()) << values.error().message();
+    EXPECT_EQ(std::vector<std::uint64_t>(values->begin(), values->end()),
+              std::vector<std::uint64_t>(rows, 0));
   }
 }
 
@@ -454,6 +504,20 @@ TEST(columns, references_without_times_are_damage) {
     EXPECT_FALSE(status.ok()) << how;
     EXPECT_EQ(status.error().code(), dse::ErrorCode::damaged);
   }
+}
+
+// format::Gatherer takes their words as they are.
+TEST(layout, what_refers_to_times_is_a_time_of_a_kind) {
+  unsigned found = 0;
+  for (const TableLayout& layout : all_kind_layouts())
+    for (const ColumnLayout& column : layout.columns) {
+      if (!column.times) continue;
+      ++found;
+      EXPECT_EQ(column.abi, Abi::u64) << column.name;
+      EXPECT_FALSE(column.delta) << column.name;
+    }
+  EXPECT_EQ(found, 2u);
+  for (const ColumnLayout& column : task_layout().columns) EXPECT_FALSE(column.times) << column.name;
 }
 
 // format::Rows keeps fixed bodies by their words.

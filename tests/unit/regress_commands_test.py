@@ -17,7 +17,8 @@ import xml.etree.ElementTree as xml
 DSE, SOURCE = sys.argv[1:3]
 CAPTURES = os.path.join(SOURCE, "tests/golden/captures")
 EXAMPLES = os.path.join(SOURCE, "tests/examples/check")
-NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse"]
+NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse",
+         "synthetic-v2-format2.dse"]
 ALL = ("ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,SignalGenerated,"
        "SignalDelivered")
 SMALL = os.path.join(CAPTURES, "small-v1.dse")
@@ -514,7 +515,7 @@ ProcessExecuted = 0
         for i in range(12):
             name = f"many/{i:02}"
             self.case(name, f"select = 'evt.num in ({i}..100)'\n",
-                      os.path.join(CAPTURES, NAMES[i % 4]))
+                      os.path.join(CAPTURES, NAMES[i % len(NAMES)]))
         self.dse("check", "many", "--update-all")
         for i in (3, 7):
             lines = self.read(f"many/{i:02}/expected.jsonl").splitlines(True)

@@ -18,7 +18,7 @@ import time
 import unittest
 
 DSE, CAPTURES = sys.argv[1], pathlib.Path(sys.argv[2])
-FILES = ["small-v1.dse", "synthetic-v1.dse", "synthetic-v2.dse"]
+FILES = ["small-v1.dse", "synthetic-v1.dse", "synthetic-v2.dse", "synthetic-v2-format2.dse"]
 SEGMENTS = "two-segments-v1"
 OK, USAGE, DAMAGED, IO = 0, 2, 4, 6
 PATIENCE = 60
