@@ -29,7 +29,7 @@ void read(benchmark::State& bench, const Records& records, Look look) {
 void open(benchmark::State& bench, Records (*storm)(std::size_t)) {
   read(bench, storm(kBlock), [](const format::Batch& batch) {
     benchmark::DoNotOptimize(batch.kinds());
-    return 1;
+    return std::size_t{1};
   });
 }
 
