@@ -109,6 +109,15 @@ struct Table::Impl {
   std::optional<IntColumn> time, cpu, task;
   std::optional<std::vector<std::uint32_t>> positions;
 
+  Result<schema::Ints::Reader> ints_reader(unsigned column) const {
+    schema::Ints::Reader ints;
+    DSE_TRY(guarded(lazy, [&] {
+      ints = reader.get(reader.getSchema().getFields()[layout->columns[column].field])
+                 .as<schema::Ints>();
+    }));
+    return ints;
+  }
+
   Result<std::span<const std::uint64_t>> common_ints(
       std::optional<IntColumn>& cache, ColumnUse::Common column,
       schema::Ints::Reader (schema::Common::Reader::*get)() const) {
@@ -129,16 +138,17 @@ Table::Table(Table&&) noexcept = default;
 const TableLayout& Table::layout() const { return *impl_->layout; }
 std::uint32_t Table::rows() const { return impl_->rows; }
 
+Result<std::optional<ListedValues>> Table::listed(unsigned column) const {
+  DSE_TRY_ASSIGN(const schema::Ints::Reader ints, impl_->ints_reader(column));
+  return read_listed(impl_->lazy, ints);
+}
+
 Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {
   auto& cache = impl_->columns[column].ints;
   if (!cache) {
     if (column < ColumnUse::kMaxColumns) impl_->note_use(column);
     const ColumnLayout& layout = impl_->layout->columns[column];
-    schema::Ints::Reader ints;
-    DSE_TRY(guarded(impl_->lazy, [&] {
-      auto field = impl_->reader.getSchema().getFields()[layout.field];
-      ints = impl_->reader.get(field).as<schema::Ints>();
-    }));
+    DSE_TRY_ASSIGN(const schema::Ints::Reader ints, impl_->ints_reader(column));
     TimesOfRows times;
     if (impl_->common)
       times = [this]() -> Result<std::span<const std::uint64_t>> {

@@ -13,10 +13,17 @@
 #include "format/layout.h"
 #include "format/result.h"
 #include "format/rows.h"
+#include "format/value_set.h"
 
 namespace dse::format {
 
 class Batch;
+
+// What values a column of integers may have, known before it is unpacked.
+struct ListedValues {
+  std::uint64_t base = 0;
+  ValueSet above_base;  // how far they are above it
+};
 
 // A dictionary column. Views are valid as long as the batch.
 struct StringColumn {
@@ -38,6 +45,8 @@ class Table {
   // Columns by their place in layout().columns. Every index is checked against its dictionary.
   Result<std::span<const std::uint64_t>> ints(unsigned column) const;
   Result<StringColumn> strings(unsigned column) const;
+  // All values that a column of integers may have; nothing: only unpacking would tell. Costs next to nothing.
+  Result<std::optional<ListedValues>> listed(unsigned column) const;
 
   // What all kinds have (not the task table): boot time in ns, CPU, row in the task table.
   Result<std::span<const std::uint64_t>> time() const;

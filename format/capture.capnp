@@ -28,6 +28,7 @@ struct ColumnSpec {
   doc @4 :Text;
   since @5 :UInt16 = 1;    # abiVersion of the first captures that have it; a null column before
   times @6 :Bool = false;  # stored as references to the times of rows, where that takes less: u64 of a kind
+  listed @7 :Bool = false; # which values occur is told ahead, where they are close together: neither of the above
 }
 
 annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
@@ -61,6 +62,8 @@ struct Ints {
   # Since format version 2, as `planes`:
   times @9 :Bool;
   rest @10 :Ints;  # has a row for each reference 1, and no `times` itself
+  values @11 :UInt64;
+  # Not 0: bit n is set if some row has base + n, and all rows have one of these. Without `delta` and `times`.
 }
 
 struct Strings {
@@ -211,7 +214,7 @@ struct SocketState {
 
 struct SignalGenerate {
   common @0 :Common;
-  signal @1 :Ints $column(abi = s32, doc = "signal number");
+  signal @1 :Ints $column(abi = s32, listed = true, doc = "signal number");
   error @2 :Ints $column(abi = s32, doc = "si_errno");
   code @3 :Ints $column(abi = s32, doc = "si_code");
   infoPid @4 :Ints $column(abi = s32, doc = "si_pid, where the code has one, as the receiver sees it");
@@ -227,7 +230,7 @@ struct SignalGenerate {
 struct SignalDeliver {
   common @0 :Common;
   handler @1 :Ints $column(abi = u64, doc = "0 default, 1 ignore, else the handler's address");
-  signal @2 :Ints $column(abi = s32, doc = "signal number");
+  signal @2 :Ints $column(abi = s32, listed = true, doc = "signal number");
   error @3 :Ints $column(abi = s32, doc = "si_errno");
   code @4 :Ints $column(abi = s32, doc = "si_code");
   infoPid @5 :Ints $column(abi = s32, doc = "si_pid, where the code has one, as the receiver sees it");

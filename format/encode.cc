@@ -102,6 +102,7 @@ void BatchEncoder::Impl::add(schema::Ints::Builder to, const PackedInts& packed)
   to.setStart(packed.start);
   to.setDelta(packed.delta);
   to.setTimes(packed.times);
+  to.setValues(packed.values.bits());
   if (packed.planes) to.initPlanes(packed.width);
   pending_.push_back({to, packed});
 }
@@ -119,7 +120,8 @@ void BatchEncoder::Impl::add_strings(schema::Strings::Builder to,
 void BatchEncoder::Impl::plan_columns(const TableLayout& layout) {
   for (const ColumnLayout& column : layout.columns)
     if (column.abi != Abi::bytes)
-      columns_.push_back({column.abi, column.offset, column.size, column.delta, column.times});
+      columns_.push_back({column.abi, column.offset, column.size, column.delta, column.times,
+                          column.listed});
 }
 
 // What was planned, and gathered, and the columns of bytes.

@@ -76,6 +76,11 @@ void Gatherer::gather_parts(std::span<const std::uint64_t> words, GatheredColumn
       pack_range(std::span(reinterpret_cast<const std::make_unsigned_t<T>*>(out), words.size()),
                  widened(low), widened(high) - widened(low), arena);
   column.differs = true;
+  if (column.listed && widened(high) - widened(low) < ValueSet::kEnd) {
+    ValueSet values;
+    for (std::size_t i = 0; i < words.size(); ++i) values.add(widened(out[i]) - widened(low));
+    column.packed.values = values;
+  }
 }
 
 void Gatherer::gather_times(std::span<const std::uint64_t> words, GatheredColumn& column,

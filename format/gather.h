@@ -19,6 +19,7 @@ struct GatheredColumn {
   std::uint32_t size;    // bytes
   bool delta = false;    // to be packed as differences, the first one of which is 0
   bool times = false;    // to be packed as references to times, where that takes less
+  bool listed = false;   // with the values that occur, where they are close together
 
   PackedInts packed{};  // not of `fixed`
   PackedInts rest{};    // what the references do not refer to; only if there are some

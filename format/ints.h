@@ -8,6 +8,7 @@
 #include <span>
 
 #include "format/uninitialized.h"
+#include "format/value_set.h"
 
 namespace dse::format {
 
@@ -25,6 +26,7 @@ struct PackedInts {
   unsigned width = 0;      // bytes per row, 0 (all equal `base`) to 8; but for planes a power of two
   std::size_t offset = 0;  // of the packed numbers in the arena, bytes
   std::uint32_t rows = 0;
+  ValueSet values{};  // of packed numbers, those that occur; empty: not told
 
   std::size_t size_bytes() const { return std::size_t{width} * rows; }
 };

@@ -50,6 +50,7 @@ TableLayout read_table(capnp::StructSchema schema, std::string name) {
       column.abi = static_cast<Abi>(spec.getAbi());
       column.delta = spec.getDelta();
       column.times = spec.getTimes();
+      column.listed = spec.getListed();
       column.size = abi_size(column.abi, spec.getSize());
       column.offset = table.fixed_size;
       column.field = field.getIndex();

@@ -22,6 +22,7 @@ struct ColumnLayout {
   Abi abi;
   bool delta;            // stored as differences
   bool times;            // stored as references to times, where that takes less
+  bool listed;           // with the values that occur, where they are close together
   std::uint32_t size;    // bytes in the fixed body (4 for the size of `bytes`)
   std::uint32_t offset;  // in the fixed body
   unsigned field;        // index of the field in its schema struct

@@ -63,12 +63,25 @@ Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std
     header.start = ints.getStart();
     header.delta = ints.getDelta();
     header.times = ints.getTimes();
+    header.values = ValueSet(ints.getValues());
     size = open_lists(ints, rows, out);
   }));
   if (size != rows)
     return damaged("a column does not have the " + plural(rows, "row") + " of its table");
   header.rows = rows;
   return out;
+}
+
+// Error: some are not among those that the column says there are.
+template <typename Values>
+Status check_listed(const PackedInts& header, const Values& values) {
+  if (header.values.empty()) return {};
+  const bool all = !header.delta && !header.times &&
+                   std::all_of(values.begin(), values.end(), [&](std::uint64_t value) {
+                     return header.values.has(value - header.base);
+                   });
+  if (!all) return damaged("a value that its column does not list");
+  return {};
 }
 
 // Makes the references the values.
@@ -89,8 +102,23 @@ Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, 
   DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
   IntColumn out(rows);
   unpack_ints(packed.header, packed.parts, out.data());
+  DSE_TRY(check_listed(packed.header, out));
   if (packed.header.times) DSE_TRY(resolve(lazy, ints, times, out));
   return out;
+}
+
+Result<std::optional<ListedValues>> read_listed(const LazyMessage* lazy,
+                                                schema::Ints::Reader ints) {
+  ListedValues listed;
+  bool told = false;
+  DSE_TRY(guarded(lazy, [&] {
+    listed = {ints.getBase(), ValueSet(ints.getValues())};
+    const bool plain = !ints.getDelta() && !ints.getTimes();
+    if (plain && ints.isSame()) listed.above_base = ValueSet(1);
+    told = plain && !listed.above_base.empty();
+  }));
+  if (!told) return std::optional<ListedValues>();
+  return std::optional(listed);
 }
 
 Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
@@ -108,6 +136,7 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
       out[i] = static_cast<std::uint8_t>(base + packed_value);
     }
     if (base + most > 0xff) return damaged("a number that does not fit into a byte");
+    DSE_TRY(check_listed(header, out));
     return out;
   }
   IntColumn wide(rows);
@@ -118,6 +147,7 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
     out[i] = static_cast<std::uint8_t>(wide[i]);
   }
   if (!within) return damaged("a number that does not fit into a byte");
+  DSE_TRY(check_listed(header, out));
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,9 @@ using TimesOfRows = std::function<Result<std::span<const std::uint64_t>>()>;
 // `times` a column that refers to them is damage.
 Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows,
                             const TimesOfRows& times = nullptr);
-// The same for integers that fit into a byte. Error: one does not.
+// The values that such a column may have; nothing: it does not tell. None of its numbers are unpacked.
+Result<std::optional<ListedValues>> read_listed(const LazyMessage* lazy, schema::Ints::Reader ints);
+// The same as read_ints() for integers that fit into a byte. Error: one does not.
 Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
                                              std::uint32_t rows);
 

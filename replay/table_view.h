@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,11 @@ class TableView {
   Result<std::span<const std::uint64_t>> ints(std::string_view column) const {
     if (!table_) return std::span<const std::uint64_t>();
     return table_->ints(static_cast<unsigned>(table_->layout().column(column)));
+  }
+  // Of a column without rows, too, all values that it may have; nothing: unknown.
+  Result<std::optional<format::ListedValues>> listed(std::string_view column) const {
+    if (!table_) return std::optional(format::ListedValues());
+    return table_->listed(static_cast<unsigned>(table_->layout().column(column)));
   }
   Result<format::StringColumn> strings(std::string_view column) const {
     if (!table_) return format::StringColumn();

@@ -39,7 +39,8 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   Status process(const format::Batch& batch, const State& state, EventBatch& out) override {
-    DSE_TRY(out.use_table(batch.table(DSE_SIGNAL_DELIVER)));
+    DSE_TRY_ASSIGN(const bool asked, join_signals_.may_deliver(batch));
+    if (asked) DSE_TRY(out.use_table(batch.table(DSE_SIGNAL_DELIVER)));
     if (!join_) return {};
     DSE_TRY_ASSIGN(SentSides sent, join_signals_.take(batch, state.arch()));
     out.keep(std::make_shared<const SentSides>(std::move(sent)));

@@ -48,6 +48,14 @@ struct Comm {
   bool operator==(const Comm&) const = default;
 };
 
+// Whether this holds for one of the values.
+template <typename Holds>
+bool any_listed(const format::ListedValues& values, Holds holds) {
+  for (std::uint64_t above = 0; above < format::ValueSet::kEnd; ++above)
+    if (values.above_base.has(above) && holds(values.base + above)) return true;
+  return false;
+}
+
 }  // namespace
 
 SignalSet SignalSet::all() {
@@ -91,8 +99,9 @@ class SignalJoin::Walk {
         info_uid_(delivered_.table(), "infoUid") {}
 
   Result<SentSides> run() {
-    DSE_TRY_ASSIGN(const bool any, has_followed());
-    if (!any) {
+    DSE_TRY_ASSIGN(const bool sends, has_followed(sent_));
+    DSE_TRY_ASSIGN(const bool delivers, has_followed(delivered_));
+    if (!sends && !delivers) {
       if (pending_.empty() || !exited_.table()) return SentSides();  // nothing is on its way
       DSE_TRY(open_exits());
       for (std::uint32_t row = 0; row < exited_task_.size(); ++row) take_exited(row);
@@ -123,10 +132,11 @@ class SignalJoin::Walk {
   }
 
  private:
-  Result<bool> has_followed() {
-    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
-    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
-    return followed_.has_any_of(sent_signal_) || followed_.has_any_of(signal_);
+  Result<bool> has_followed(const TableView& view) const {
+    DSE_TRY_ASSIGN(const auto listed, view.listed("signal"));
+    if (listed) return any_listed(*listed, [&](auto signal) { return is_followed(signal); });
+    DSE_TRY_ASSIGN(const Ints signals, view.ints("signal"));
+    return followed_.has_any_of(signals);
   }
 
   Status open_exits() {
@@ -143,6 +153,8 @@ class SignalJoin::Walk {
     DSE_TRY_ASSIGN(ns_pid_, task_ints(batch_, "nsPid"));
     DSE_TRY_ASSIGN(cgroup_, task_ints(batch_, "cgroupId"));
     DSE_TRY_ASSIGN(comm_, task_names(batch_));
+    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
+    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
     DSE_TRY_ASSIGN(sent_task_, sent_.tasks());
     DSE_TRY_ASSIGN(sent_code_, sent_.ints("code"));
     DSE_TRY_ASSIGN(group_, sent_.ints("group"));
@@ -261,6 +273,15 @@ class SignalJoin::Walk {
 
 Result<SentSides> SignalJoin::take(const format::Batch& batch, Arch arch) {
   return Walk(batch, arch, followed_, pending_).run();
+}
+
+Result<bool> SignalJoin::may_deliver(const format::Batch& batch) const {
+  DSE_TRY_ASSIGN(const auto listed,
+                 TableView::columns_of(batch, DSE_SIGNAL_DELIVER).listed("signal"));
+  // What no machine has as a signal is not among those that filters were asked about.
+  return !listed || any_listed(*listed, [&](std::uint64_t signal) {
+           return followed_.has(signal) || signal > kMaxSignal;
+         });
 }
 
 // ---- Columns -------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ class SignalJoin {
 
   // Walks both sides of a batch in the order of arrival. Batches come in order.
   Result<SentSides> take(const format::Batch& batch, Arch arch);
+  // Whether the batch may deliver what somebody asks about, as far as that can be told at no cost.
+  Result<bool> may_deliver(const format::Batch& batch) const;
   void reset() {
     pending_.clear();
     followed_ = SignalSet::all();

@@ -252,7 +252,12 @@ def read_ints(ints, rows, times=None):
             value = value + difference & MASK
             values[i] = value
     if not flags & 2:
+        listed = ints.number(24, 8)
+        check(not listed or (not flags & 1 and all(
+            value - base & MASK < 64 and listed >> (value - base & MASK) & 1 for value in values)),
+            "a value that its column does not list")
         return values
+    check(not ints.number(24, 8), "a list of values where there are references")
     check(times is not None, "references to times where there are none")
     rest = ints.struct(1)
     check(not rest.number(16, 1) & 2, "references to times where there are none")

@@ -116,6 +116,31 @@ TEST(lazy, a_column_that_refers_to_times_costs_them_too) {
   EXPECT_EQ(read(bytes, "SocketStateChange", "sock.oldstate_duration").frames, 1 + 1 + 2u);
 }
 
+TEST(lazy, where_no_such_signal_is_only_the_first_frames_are_decompressed) {
+  constexpr int kTerm = 15, kSegv = 11, kUser1 = 10;
+  Script signals;
+  for (std::size_t i = 0; i < 2 * kRecords; ++i) {
+    const bool rare = i == kRecords + 5;
+    signals.add(deliver_record(make_task(1, "a"), rare ? kSegv : i % 3 ? kTerm : kUser1, 0));
+  }
+  std::string bytes = capture_bytes({}, cut(signals.records(), kRecords));
+  auto count = [&](const std::string& filter, const std::string& field) {
+    auto reader = std::make_unique<CaptureReader>(memory_byte_source(bytes, true), "test");
+    CaptureReader& counted = *reader;
+    dse::replay::Session session(std::move(reader));
+    session.add(dse::replay::make_point("SignalDelivered")).select(filter);
+    session.use_only({field});
+    std::uint64_t events = 0;
+    for ([[maybe_unused]] const dse::replay::Event& event : session) ++events;
+    EXPECT_TRUE(session.status().ok());
+    return std::pair(events, counted.counters().frames);
+  };
+  using Counts = std::pair<std::uint64_t, std::uint64_t>;
+  EXPECT_EQ(count("sig.num = 8 or sig.name = SIGHUP", "sig.num"), Counts(0, 2));
+  EXPECT_EQ(count("sig.name = SIGSEGV", "sig.num"), Counts(1, 2 + 1));
+  EXPECT_EQ(count("sig.num = 10", "sig.num"), Counts((2 * kRecords + 2) / 3, 2 + 2));
+}
+
 TEST(lazy, small_blocks_are_one_frame) {
   std::string bytes = capture_bytes({}, {sockets(50)});
   EXPECT_EQ(all_frames(bytes), 1u);

@@ -25,7 +25,7 @@ static_assert(sizeof(Row) == 40);
 
 std::vector<GatheredColumn> columns() {
   return {{Abi::u64, offsetof(Row, wide), 8},
-          {Abi::s32, offsetof(Row, number), 4},
+          {Abi::s32, offsetof(Row, number), 4, false, false, true},
           {Abi::u32, offsetof(Row, id), 4},
           {Abi::u16, offsetof(Row, port), 2},
           {Abi::u8, offsetof(Row, small), 1},
@@ -147,6 +147,25 @@ TEST(gather, times_of_other_rows_become_references) {
   EXPECT_TRUE(gathered[7].packed.times);
   EXPECT_EQ(gathered[7].packed.width, 1u);
   EXPECT_EQ(gathered[7].rest.rows, 3u);
+  expect_rows(rows, gathered, arena);
+}
+
+TEST(gather, values_that_are_close_together_are_listed) {
+  std::vector<Row> rows(2000);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::memset(&rows[i], 0, sizeof(Row));
+    rows[i].number = i == 1234 ? 60 : i % 3 ? -3 : 7;
+    rows[i].id = static_cast<std::uint32_t>(i % 3);  // of a column that shall not be listed
+  }
+  Gatherer gatherer;
+  PackArena arena;
+  auto gathered = gather(gatherer, rows, arena);
+  EXPECT_EQ(gathered[1].packed.values.bits(), 0x8000000000000401u);  // 0, 10 and 63 above -3
+  EXPECT_TRUE(gathered[2].packed.values.empty());
+  expect_rows(rows, gathered, arena);
+  rows[1234].number = 61;  // one too far
+  gathered = gather(gatherer, rows, arena);
+  EXPECT_TRUE(gathered[1].packed.values.empty());
   expect_rows(rows, gathered, arena);
 }
 

@@ -486,6 +486,58 @@ TEST(columns, no_planes_are_zeros_and_no_rows_need_none) {
   }
 }
 
+TEST(columns, values_are_told_without_unpacking) {
+  auto listed = [](std::uint64_t values, bool delta, bool same) {
+    auto batch = edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder) {
+      auto column = table.initCookie();
+      column.setBase(~std::uint64_t{0});  // -1, of which values above begin again at 0
+      column.setValues(values);
+      column.setDelta(delta);
+      if (same) return;
+      auto list = column.initU8(3);
+      list.set(1, 5);
+    });
+    return batch->table(DSE_SOCKET_STATE)->listed(0);
+  };
+  auto told = listed(0x21, false, false);
+  ASSERT_TRUE(told.ok() && *told);
+  EXPECT_EQ((*told)->base, ~std::uint64_t{0});
+  EXPECT_EQ((*told)->above_base.bits(), 0x21u);
+  told = listed(0, false, true);  // all have the same
+  ASSERT_TRUE(told.ok() && *told);
+  EXPECT_EQ((*told)->above_base.bits(), 1u);
+  for (bool delta : {false, true}) {
+    told = listed(0, delta, delta);
+    ASSERT_TRUE(told.ok());
+    EXPECT_FALSE(*told);
+  }
+}
+
+TEST(columns, values_that_are_not_listed_are_damage) {
+  enum { kFine, kLacking, kFar, kDelta, kTimes, kOrder, kCases };
+  for (int how = 0; how < kCases; ++how) {
+    auto batch = edited(3, [&](schema::SocketState::Builder table, schema::Block::Builder block) {
+      auto column = table.initBorn();
+      column.setBase(2);
+      auto list = column.initU8(3);
+      list.set(1, 5);
+      if (how == kFar) list.set(1, 64);
+      column.setValues(how == kLacking ? 0x22 : how == kFar ? ~std::uint64_t{0} : 0x21);
+      column.setDelta(how == kDelta);
+      column.setTimes(how == kTimes);
+      if (how == kOrder) block.getOrder().setValues(2);
+    });
+    ASSERT_TRUE(batch.ok());
+    dse::Status status;
+    const bool read = !records_of(*batch, &status).empty();
+    EXPECT_EQ(read, how == kFine) << how;
+    EXPECT_EQ(status.ok(), how == kFine) << how;
+    if (!status.ok()) {
+      EXPECT_EQ(status.error().code(), dse::ErrorCode::damaged);
+    }
+  }
+}
+
 TEST(columns, references_without_times_are_damage) {
   for (unsigned how = 0; how < 4; ++how) {
     auto batch = edited(1, [&](schema::SocketState::Builder table, schema::Block::Builder block) {
@@ -515,6 +567,7 @@ TEST(layout, what_refers_to_times_is_a_time_of_a_kind) {
       ++found;
       EXPECT_EQ(column.abi, Abi::u64) << column.name;
       EXPECT_FALSE(column.delta) << column.name;
+      EXPECT_FALSE(column.listed) << column.name;
     }
   EXPECT_EQ(found, 2u);
   for (const ColumnLayout& column : task_layout().columns) EXPECT_FALSE(column.times) << column.name;
