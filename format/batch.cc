@@ -138,9 +138,9 @@ Table::Table(Table&&) noexcept = default;
 const TableLayout& Table::layout() const { return *impl_->layout; }
 std::uint32_t Table::rows() const { return impl_->rows; }
 
-Result<std::optional<ListedValues>> Table::listed(unsigned column) const {
+Result<std::optional<PossibleValues>> Table::possible_values(unsigned column) const {
   DSE_TRY_ASSIGN(const schema::Ints::Reader ints, impl_->ints_reader(column));
-  return read_listed(impl_->lazy, ints);
+  return read_possible_values(impl_->lazy, ints);
 }
 
 Result<std::span<const std::uint64_t>> Table::ints(unsigned column) const {

@@ -20,7 +20,7 @@ namespace dse::format {
 class Batch;
 
 // What values a column of integers may have, known before it is unpacked.
-struct ListedValues {
+struct PossibleValues {
   std::uint64_t base = 0;
   ValueSet above_base;  // how far they are above it
 };
@@ -45,8 +45,8 @@ class Table {
   // Columns by their place in layout().columns. Every index is checked against its dictionary.
   Result<std::span<const std::uint64_t>> ints(unsigned column) const;
   Result<StringColumn> strings(unsigned column) const;
-  // All values that a column of integers may have; nothing: only unpacking would tell. Costs next to nothing.
-  Result<std::optional<ListedValues>> listed(unsigned column) const;
+  // All values that a column of integers may have, told without unpacking it; nothing: it does not tell.
+  Result<std::optional<PossibleValues>> possible_values(unsigned column) const;
 
   // What all kinds have (not the task table): boot time in ns, CPU, row in the task table.
   Result<std::span<const std::uint64_t>> time() const;

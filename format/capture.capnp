@@ -28,7 +28,7 @@ struct ColumnSpec {
   doc @4 :Text;
   since @5 :UInt16 = 1;    # abiVersion of the first captures that have it; a null column before
   times @6 :Bool = false;  # stored as references to the times of rows, where that takes less: u64 of a kind
-  listed @7 :Bool = false; # which values occur is told ahead, where they are close together: neither of the above
+  listed @7 :Bool = false; # with `values` (Ints), where they are close together; up to 4 bytes, no delta or times
 }
 
 annotation column @0xb1f3c9a4f57e1d01 (field) :ColumnSpec;
@@ -63,7 +63,7 @@ struct Ints {
   times @9 :Bool;
   rest @10 :Ints;  # has a row for each reference 1, and no `times` itself
   values @11 :UInt64;
-  # Not 0: bit n is set if some row has base + n, and all rows have one of these. Without `delta` and `times`.
+  # Not 0: each row has a base + n for which bit n is set. Only under `same` and `u8`, without delta and times.
 }
 
 struct Strings {

@@ -1,6 +1,7 @@
 #include "format/gather.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -77,9 +78,10 @@ void Gatherer::gather_parts(std::span<const std::uint64_t> words, GatheredColumn
                  widened(low), widened(high) - widened(low), arena);
   column.differs = true;
   if (column.listed && widened(high) - widened(low) < ValueSet::kEnd) {
-    ValueSet values;
-    for (std::size_t i = 0; i < words.size(); ++i) values.add(widened(out[i]) - widened(low));
-    column.packed.values = values;
+    std::array<bool, ValueSet::kEnd> seen{};
+    for (std::size_t i = 0; i < words.size(); ++i) seen[widened(out[i]) - widened(low)] = true;
+    for (std::uint64_t above = 0; above < seen.size(); ++above)
+      if (seen[above]) column.packed.values.add(above);
   }
 }
 

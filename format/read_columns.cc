@@ -3,6 +3,7 @@
 #include <capnp/any.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 #include <utility>
@@ -54,6 +55,20 @@ std::size_t open_lists(schema::Ints::Reader ints, std::uint32_t rows, Packed& ou
   return rows;
 }
 
+// Whether the numbers are among those that the column says there are.
+bool are_listed(const Packed& packed) {
+  const PackedInts& header = packed.header;
+  const ValueSet values = header.values;
+  if (header.delta || header.times || header.planes || header.width > 1) return false;
+  if (header.width == 0) return values.has(0);
+  std::array<std::uint8_t, 256> strange;
+  for (std::size_t number = 0; number < strange.size(); ++number) strange[number] = !values.has(number);
+  std::uint8_t any = 0;
+  for (std::uint32_t i = 0; i < header.rows; ++i)
+    any |= strange[static_cast<std::uint8_t>(packed.parts[0][i])];
+  return !any;
+}
+
 Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows) {
   Packed out;
   PackedInts& header = out.header;
@@ -69,19 +84,9 @@ Result<Packed> open_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std
   if (size != rows)
     return damaged("a column does not have the " + plural(rows, "row") + " of its table");
   header.rows = rows;
+  if (!header.values.empty() && !are_listed(out))
+    return damaged("a column has values that it does not list");
   return out;
-}
-
-// Error: some are not among those that the column says there are.
-template <typename Values>
-Status check_listed(const PackedInts& header, const Values& values) {
-  if (header.values.empty()) return {};
-  const bool all = !header.delta && !header.times &&
-                   std::all_of(values.begin(), values.end(), [&](std::uint64_t value) {
-                     return header.values.has(value - header.base);
-                   });
-  if (!all) return damaged("a value that its column does not list");
-  return {};
 }
 
 // Makes the references the values.
@@ -102,23 +107,20 @@ Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, 
   DSE_TRY_ASSIGN(Packed packed, open_ints(lazy, ints, rows));
   IntColumn out(rows);
   unpack_ints(packed.header, packed.parts, out.data());
-  DSE_TRY(check_listed(packed.header, out));
   if (packed.header.times) DSE_TRY(resolve(lazy, ints, times, out));
   return out;
 }
 
-Result<std::optional<ListedValues>> read_listed(const LazyMessage* lazy,
-                                                schema::Ints::Reader ints) {
-  ListedValues listed;
-  bool told = false;
+Result<std::optional<PossibleValues>> read_possible_values(const LazyMessage* lazy,
+                                                           schema::Ints::Reader ints) {
+  PossibleValues possible;
   DSE_TRY(guarded(lazy, [&] {
-    listed = {ints.getBase(), ValueSet(ints.getValues())};
-    const bool plain = !ints.getDelta() && !ints.getTimes();
-    if (plain && ints.isSame()) listed.above_base = ValueSet(1);
-    told = plain && !listed.above_base.empty();
+    possible.base = ints.getBase();
+    if (!ints.getDelta() && !ints.getTimes())
+      possible.above_base = ints.isSame() ? ValueSet(1) : ValueSet(ints.getValues());
   }));
-  if (!told) return std::optional<ListedValues>();
-  return std::optional(listed);
+  if (possible.above_base.empty()) return std::optional<PossibleValues>();
+  return std::optional(possible);
 }
 
 Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
@@ -136,7 +138,6 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
       out[i] = static_cast<std::uint8_t>(base + packed_value);
     }
     if (base + most > 0xff) return damaged("a number that does not fit into a byte");
-    DSE_TRY(check_listed(header, out));
     return out;
   }
   IntColumn wide(rows);
@@ -147,7 +148,6 @@ Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::In
     out[i] = static_cast<std::uint8_t>(wide[i]);
   }
   if (!within) return damaged("a number that does not fit into a byte");
-  DSE_TRY(check_listed(header, out));
   return out;
 }
 

@@ -54,8 +54,8 @@ class ObservationPoint {
   virtual bool remembers() const { return false; }
   // Another capture begins.
   virtual void reset() {}
-  // Nobody will look at events that `chain` drops, of the capture that begins: what only they need can be
-  // left out. After reset().
+  // Nobody will look at events that `chain` drops, of the capture that begins: they, and what only they
+  // need, can be left out. After reset().
   virtual void serve_only(const filter::Chain&, Arch) {}
   // Another one of its kind that has seen nothing, for a second host in a merged capture; its own filters
   // are not asked. Points that come with dse need not override this; nullptr: the point cannot watch

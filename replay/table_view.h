@@ -51,10 +51,10 @@ class TableView {
     if (!table_) return std::span<const std::uint64_t>();
     return table_->ints(static_cast<unsigned>(table_->layout().column(column)));
   }
-  // Of a column without rows, too, all values that it may have; nothing: unknown.
-  Result<std::optional<format::ListedValues>> listed(std::string_view column) const {
-    if (!table_) return std::optional(format::ListedValues());
-    return table_->listed(static_cast<unsigned>(table_->layout().column(column)));
+  // All values that a column may have: without a table, none; nothing: unknown.
+  Result<std::optional<format::PossibleValues>> possible_values(std::string_view column) const {
+    if (!table_) return std::optional(format::PossibleValues());
+    return table_->possible_values(static_cast<unsigned>(table_->layout().column(column)));
   }
   Result<format::StringColumn> strings(std::string_view column) const {
     if (!table_) return format::StringColumn();

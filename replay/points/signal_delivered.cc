@@ -39,8 +39,8 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   Status process(const format::Batch& batch, const State& state, EventBatch& out) override {
-    DSE_TRY_ASSIGN(const bool asked, join_signals_.may_deliver(batch));
-    if (asked) DSE_TRY(out.use_table(batch.table(DSE_SIGNAL_DELIVER)));
+    DSE_TRY_ASSIGN(const bool any, may_pass(batch, DSE_SIGNAL_DELIVER, passing_));
+    if (any) DSE_TRY(out.use_table(batch.table(DSE_SIGNAL_DELIVER)));
     if (!join_) return {};
     DSE_TRY_ASSIGN(SentSides sent, join_signals_.take(batch, state.arch()));
     out.keep(std::make_shared<const SentSides>(std::move(sent)));
@@ -69,12 +69,17 @@ class SignalDelivered final : public ObservationPoint {
   }
 
   bool remembers() const override { return join_; }
-  void reset() override { join_signals_.reset(); }
+  void reset() override {
+    passing_ = SignalSet::all();
+    join_signals_.reset();
+  }
   void serve_only(const filter::Chain& chain, Arch arch) override {
-    join_signals_.follow(SignalSet::kept_by(chain, arch));
+    passing_ = SignalSet::kept_by(chain, arch);
+    join_signals_.follow(passing_);
   }
 
  private:
+  SignalSet passing_ = SignalSet::all();
   bool join_ = true;  // someone wants to know what the sending side tells
   SignalJoin join_signals_;
 };

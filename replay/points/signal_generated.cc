@@ -5,6 +5,7 @@
 #include "replay/points/derive.h"
 #include "replay/points/points.h"
 #include "replay/points/signal_fields.h"
+#include "replay/points/signal_set.h"
 #include "replay/table_view.h"
 
 namespace dse::replay {
@@ -28,7 +29,14 @@ class SignalGenerated final : public ObservationPoint {
   }
 
   Status process(const format::Batch& batch, const State&, EventBatch& out) override {
+    DSE_TRY_ASSIGN(const bool any, may_pass(batch, DSE_SIGNAL_GENERATE, passing_));
+    if (!any) return {};
     return out.use_table(batch.table(DSE_SIGNAL_GENERATE));
+  }
+
+  void reset() override { passing_ = SignalSet::all(); }
+  void serve_only(const filter::Chain& chain, Arch arch) override {
+    passing_ = SignalSet::kept_by(chain, arch);
   }
 
   Status derive(const Field& field, const EventBatch& events, EventColumn& out) const override {
@@ -120,6 +128,8 @@ class SignalGenerated final : public ObservationPoint {
     }
     return {};
   }
+
+  SignalSet passing_ = SignalSet::all();
 };
 
 }  // namespace

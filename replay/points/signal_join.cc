@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <optional>
 
 #include "replay/names.h"
@@ -48,38 +47,7 @@ struct Comm {
   bool operator==(const Comm&) const = default;
 };
 
-// Whether this holds for one of the values.
-template <typename Holds>
-bool any_listed(const format::ListedValues& values, Holds holds) {
-  for (std::uint64_t above = 0; above < format::ValueSet::kEnd; ++above)
-    if (values.above_base.has(above) && holds(values.base + above)) return true;
-  return false;
-}
-
 }  // namespace
-
-SignalSet SignalSet::all() {
-  SignalSet set;
-  for (std::uint64_t signal = 0; signal <= kMaxSignal; ++signal) set.add(signal);
-  return set;
-}
-
-SignalSet SignalSet::kept_by(const filter::Chain& chain, Arch arch) {
-  constexpr filter::Range kAnyTime{0, ~std::uint64_t{0}},
-      kAnyNumber{0, std::numeric_limits<std::int64_t>::max()};  // as fields have it
-  SignalSet set;
-  for (std::uint64_t signal = 0; signal <= kMaxSignal; ++signal)
-    if (chain.may_keep({kAnyTime, kAnyNumber, filter::KnownSignal{signal, arch}})) set.add(signal);
-  return set.has(kKill) ? all() : set;
-}
-
-bool SignalSet::has_any_of(std::span<const std::uint64_t> signals) const {
-  // Mostly none is even near, which a wide loop tells.
-  const std::uint64_t low = lowest_, span = highest_ - lowest_;
-  std::uint64_t near = 0;
-  for (std::uint64_t signal : signals) near |= signal - low <= span;
-  return near && std::any_of(signals.begin(), signals.end(), [&](auto one) { return has(one); });
-}
 
 // ---- The walk ------------------------------------------------------------------------------------
 
@@ -107,16 +75,19 @@ class SignalJoin::Walk {
       for (std::uint32_t row = 0; row < exited_task_.size(); ++row) take_exited(row);
       return SentSides();
     }
-    DSE_TRY(open());
-    sides_ = SentSides(delivered_.table() ? delivered_.table()->rows() : 0);
+    DSE_TRY(open_tasks());
+    if (sends) DSE_TRY(open_sent());
+    if (delivers) {
+      DSE_TRY(open_delivered());
+      sides_ = SentSides(delivered_.rows());
+    }
     enum : std::uint8_t { kOther, kSent, kDelivered, kExited };
     std::array<std::uint8_t, 256> what{};
     for (std::size_t slot = 0; slot < batch_.kinds().size(); ++slot) {
       const format::Kind kind = batch_.kinds()[slot];
-      what[slot] = kind == DSE_SIGNAL_GENERATE  ? kSent
-                   : kind == DSE_SIGNAL_DELIVER ? kDelivered
-                   : kind == DSE_PROCESS_EXIT   ? kExited
-                                                : kOther;
+      if (kind == DSE_SIGNAL_GENERATE && sends) what[slot] = kSent;
+      if (kind == DSE_SIGNAL_DELIVER && delivers) what[slot] = kDelivered;
+      if (kind == DSE_PROCESS_EXIT) what[slot] = kExited;
     }
     DSE_TRY_ASSIGN(auto order, batch_.order());
     std::uint32_t sent = 0, delivered = 0, exited = 0;
@@ -133,8 +104,8 @@ class SignalJoin::Walk {
 
  private:
   Result<bool> has_followed(const TableView& view) const {
-    DSE_TRY_ASSIGN(const auto listed, view.listed("signal"));
-    if (listed) return any_listed(*listed, [&](auto signal) { return is_followed(signal); });
+    DSE_TRY_ASSIGN(const auto possible, view.possible_values("signal"));
+    if (possible) return followed_.has_any_of(*possible);
     DSE_TRY_ASSIGN(const Ints signals, view.ints("signal"));
     return followed_.has_any_of(signals);
   }
@@ -147,21 +118,29 @@ class SignalJoin::Walk {
     return {};
   }
 
-  Status open() {
+  Status open_tasks() {
     DSE_TRY(open_exits());
     DSE_TRY_ASSIGN(uid_, task_ints(batch_, "uid"));
     DSE_TRY_ASSIGN(ns_pid_, task_ints(batch_, "nsPid"));
     DSE_TRY_ASSIGN(cgroup_, task_ints(batch_, "cgroupId"));
     DSE_TRY_ASSIGN(comm_, task_names(batch_));
-    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
-    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
+    return {};
+  }
+
+  Status open_sent() {
     DSE_TRY_ASSIGN(sent_task_, sent_.tasks());
+    DSE_TRY_ASSIGN(sent_signal_, sent_.ints("signal"));
     DSE_TRY_ASSIGN(sent_code_, sent_.ints("code"));
     DSE_TRY_ASSIGN(group_, sent_.ints("group"));
     DSE_TRY_ASSIGN(result_, sent_.ints("result"));
     DSE_TRY_ASSIGN(target_pid_, sent_.ints("targetPid"));
     DSE_TRY_ASSIGN(target_tid_, sent_.ints("targetTid"));
+    return {};
+  }
+
+  Status open_delivered() {
     DSE_TRY_ASSIGN(delivered_task_, delivered_.tasks());
+    DSE_TRY_ASSIGN(signal_, delivered_.ints("signal"));
     DSE_TRY_ASSIGN(code_, delivered_.ints("code"));
     DSE_TRY_ASSIGN(handler_, delivered_.ints("handler"));
     DSE_TRY_ASSIGN(group_exit_, delivered_.ints("groupExit"));
@@ -273,15 +252,6 @@ class SignalJoin::Walk {
 
 Result<SentSides> SignalJoin::take(const format::Batch& batch, Arch arch) {
   return Walk(batch, arch, followed_, pending_).run();
-}
-
-Result<bool> SignalJoin::may_deliver(const format::Batch& batch) const {
-  DSE_TRY_ASSIGN(const auto listed,
-                 TableView::columns_of(batch, DSE_SIGNAL_DELIVER).listed("signal"));
-  // What no machine has as a signal is not among those that filters were asked about.
-  return !listed || any_listed(*listed, [&](std::uint64_t signal) {
-           return followed_.has(signal) || signal > kMaxSignal;
-         });
 }
 
 // ---- Columns -------------------------------------------------------------------------------------

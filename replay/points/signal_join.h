@@ -2,8 +2,6 @@
 // the receiver's.
 #pragma once
 
-#include <algorithm>
-#include <bitset>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,6 +13,7 @@
 #include "replay/event.h"
 #include "replay/points/pending_signals.h"
 #include "replay/points/signal_fields.h"
+#include "replay/points/signal_set.h"
 #include "replay/state.h"
 
 namespace dse::replay {
@@ -61,28 +60,6 @@ class SentSides {
   std::vector<std::pair<std::uint32_t, std::string>> causes_;
 };
 
-// Numbers of signals.
-class SignalSet {
- public:
-  static SignalSet all();
-  // Those whose deliveries may pass the filters. Where SIGKILL may, all are: it tells that a process ends,
-  // and whatever the process was sent may be why.
-  static SignalSet kept_by(const filter::Chain& chain, Arch arch);
-
-  bool has(std::uint64_t signal) const { return signal < bits_.size() && bits_[signal]; }
-  bool has_any_of(std::span<const std::uint64_t> signals) const;
-
- private:
-  void add(std::uint64_t signal) {
-    bits_.set(signal);
-    lowest_ = std::min(lowest_, signal);
-    highest_ = std::max(highest_, signal);
-  }
-
-  std::bitset<kMaxSignal + 1> bits_;
-  std::uint64_t lowest_ = kMaxSignal, highest_ = 0;
-};
-
 class SignalJoin {
  public:
   static constexpr format::KindSet kKinds = format::kind_bit(DSE_SIGNAL_DELIVER) |
@@ -91,14 +68,15 @@ class SignalJoin {
 
   // Walks both sides of a batch in the order of arrival. Batches come in order.
   Result<SentSides> take(const format::Batch& batch, Arch arch);
-  // Whether the batch may deliver what somebody asks about, as far as that can be told at no cost.
-  Result<bool> may_deliver(const format::Batch& batch) const;
   void reset() {
     pending_.clear();
     followed_ = SignalSet::all();
   }
-  // From the start of a capture on: nobody asks about deliveries of others.
-  void follow(const SignalSet& signals) { followed_ = signals; }
+  // From the start of a capture on: nobody asks about deliveries of others. SIGKILL tells that a process ends,
+  // and whatever the process was sent may be why.
+  void follow(const SignalSet& signals) {
+    followed_ = signals.has(kKill) ? SignalSet::all() : signals;
+  }
 
  private:
   class Walk;

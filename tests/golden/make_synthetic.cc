@@ -1,7 +1,7 @@
 // Writes tests/golden/captures/synthetic-v2-format2.dse, always the same: every record kind with every
 // column, what is not UTF-8, both address families, containers of all sorts, gaps, records of no known
-// kind, a block large enough for columns in frames of their own and one for columns in planes, and times
-// that refer to others. `make_synthetic FILE`, a file that does not exist yet.
+// kind, a block large enough for columns in frames of their own and one for columns in planes, times that
+// refer to others, and columns that list their values. `make_synthetic FILE`, a file that does not exist yet.
 //
 // The capture is checked in and stays as it is for good: old captures must read for ever. When the
 // record layout or the format gets a new version, this program gets a new name for its output and the old

@@ -253,9 +253,9 @@ def read_ints(ints, rows, times=None):
             values[i] = value
     if not flags & 2:
         listed = ints.number(24, 8)
-        check(not listed or (not flags & 1 and all(
-            value - base & MASK < 64 and listed >> (value - base & MASK) & 1 for value in values)),
-            "a value that its column does not list")
+        check(not listed or (not flags & 1 and ints.number(18, 2) <= 1
+                             and all(listed >> number & 1 for number in packed)),
+              "a value that its column does not list")
         return values
     check(not ints.number(24, 8), "a list of values where there are references")
     check(times is not None, "references to times where there are none")

@@ -137,6 +137,7 @@ TEST(lazy, where_no_such_signal_is_only_the_first_frames_are_decompressed) {
   };
   using Counts = std::pair<std::uint64_t, std::uint64_t>;
   EXPECT_EQ(count("sig.num = 8 or sig.name = SIGHUP", "sig.num"), Counts(0, 2));
+  EXPECT_EQ(count("sig.num = 9", "sig.num"), Counts(0, 2));
   EXPECT_EQ(count("sig.name = SIGSEGV", "sig.num"), Counts(1, 2 + 1));
   EXPECT_EQ(count("sig.num = 10", "sig.num"), Counts((2 * kRecords + 2) / 3, 2 + 2));
 }

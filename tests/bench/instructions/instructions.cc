@@ -206,6 +206,7 @@ Paths all_paths() {
   paths["scan/numbers"] = [] { return scan(DSE_SIGNAL_DELIVER, "signal"); };
   paths["scan/times"] = [] { return scan(DSE_SIGNAL_DELIVER, "time"); };
   paths["predicate/number"] = [] { return predicate("sig.num = 9", {"evt.time"}); };
+  paths["predicate/absent"] = [] { return predicate("sig.num = 11", {"evt.time"}); };
   paths["predicate/name"] = [] { return predicate("proc.name = nginx", {"evt.time"}); };
   paths["predicate/sender"] = [] { return predicate("sig.sender.name = nginx", {"evt.time"}); };
   paths["stats/signals"] = [] { return stats(signal_storm(kStorm)); };
