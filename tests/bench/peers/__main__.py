@@ -62,7 +62,8 @@ def parse_arguments(arguments):
     add("--small", action="store_true",
         help="a small form of everything: does each part work? Fails when dse does, never on ratios")
     add("--raw", metavar="FILE", help="also write the raw results there, as JSON lines")
-    add("--render", metavar="FILE", help="measure nothing: make the tables from raw results")
+    add("--render", metavar="FILE,…", type=lambda text: text.split(","),
+        help="measure nothing: make the tables from raw results; each part from the last one that has it")
     add("--write", action="store_true", help="write tests/bench/RESULTS.md and peers.svg")
     add("--work", metavar="DIR", help="where captures are written for a moment [$TMPDIR]")
     add("--no-install", action="store_true", help="install nothing")  # peers.sh takes it for itself
@@ -113,6 +114,25 @@ def measure(options):
         shutil.rmtree(options.work)
 
 
+def read_raw(paths):
+    """The machine of each run, with the parts that are taken from it, and all rows of these."""
+    runs, last = [], {}
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            machine_row, *rows = [json.loads(line) for line in file]
+        last.update({row["part"]: len(runs) for row in rows if row["part"] in PARTS})
+        runs.append((machine_row, rows))
+    machines, taken = [], []
+    for place, (machine_row, rows) in enumerate(runs):
+        parts = [part for part in PARTS if last.get(part) == place]
+        if not parts:
+            continue
+        _, _, sizes = machine_row["measured"].partition("; ")
+        machines.append({**machine_row, "measured": f"{', '.join(parts)}; {sizes}"})
+        taken += [row for row in rows if row["part"] in (*parts, "failure")]
+    return machines, taken
+
+
 def main(arguments):
     options = parse_arguments(arguments)
     # So that what was started and mounted is cleaned up then too.
@@ -120,10 +140,10 @@ def main(arguments):
     dse_failures = []
     try:
         if options.render:
-            with open(options.render, encoding="utf-8") as file:
-                rows = [json.loads(line) for line in file]
+            machines, rows = read_raw(options.render)
         else:
-            rows, dse_failures = measure(options)
+            (machine_row, *rows), dse_failures = measure(options)
+            machines = [machine_row]
     except ToolFailed as failure:
         print(f"peers: {failure}", file=sys.stderr)
         return 1
@@ -132,8 +152,8 @@ def main(arguments):
         return 1
     except KeyboardInterrupt:
         return 130
-    results = Results(rows[1:])
-    text = report.render(rows[0], results)
+    results = Results(rows)
+    text = report.render(machines, results)
     print(text, end="")
     if options.write:
         with open(os.path.join(BENCH_FOLDER, "RESULTS.md"), "w", encoding="utf-8") as file:

@@ -149,11 +149,12 @@ def scale_table(results):
         rows)
 
 
-def render(machine, results):
+def render(machines, results):
     lines = ["# dse beside other recorders", "",
-             "Made by `tests/bench/peers.sh --write`. All of a table ran in turn, in one run, on one "
+             "Made by `tests/bench/peers.sh --write`. All of a measured table ran in turn, in one run, on one "
              "machine; numbers are medians. Compare ratios, not numbers of different machines.", ""]
-    lines += about(machine)
+    for machine in machines:
+        lines += about(machine)
     lines += ["## Targets", ""] + table(["target", "bound", "found", "verdict"],
                                         [list(line) for line in verdicts(results)])
     if results.of("storms"):
@@ -190,26 +191,22 @@ which takes no state; *select* looks for a signal that never came, shown with al
 
 # By hand: what profiles and instruction counts say. To be gone through whenever results are written.
 MISSED_NOTE = """\
-- *Recorder CPU.* A signal is two records of dse's, sent and taken, where perf and the floor have one: a record
-  costs it about as much as one costs them. Of a signal's record (instructions, tests/bench/instructions): 220 to
-  take it out of the ring into columns, 150 to pack these, 490 to compress them. Reading what another CPU has
-  written costs most of the first part in time: the ring's lines come from that CPU's cache. `perf -z` copies
-  pages without looking into them. To come down to one record of perf's, dse would have to leave out who sent
-  the signal, or compress less.
-- *Time of the storm.* Of a signal two programs run and not one; each reads who runs, 96 bytes from a dozen places,
-  to know whether it is still the same. With all its records dse slows the storms less than perf with three.
+- *Recorder CPU.* A signal is two records of dse's, sent and taken, where perf and the floor have one. Sampled in a
+  storm of signals, close to three fifths of the recorder's time takes records out of the rings and into columns,
+  an eighth is compression, a seventh the kernel's wake-ups and writes. Of a signal's record (instructions,
+  tests/bench/instructions): 230 from a ring into columns, 170 to pack these, 370 to compress them. `perf -z`
+  copies pages without looking into them. To come down to one record of perf's, dse would have to leave out who
+  sent the signal.
+- *Time of the storm.* Of a signal two programs run and not one. Of what such a program takes (bpf_stats, less what
+  an empty one takes there), two thirds are room in the ring, the clock, and writing the record; a fifth is to
+  read who runs, 96 bytes from a dozen places, to know whether it is still the same. The floor's program takes
+  longer than either of dse's. With all its records dse slows the storms less than perf with three.
 - *Rate beside trace-cmd.* It moves pages of raw events from the kernel to a file and does the rest when it
-  stops, which takes it four times the CPU that dse takes in all. Storms that keep every CPU busy leave a recorder
+  stops, which takes it twice the CPU that dse takes in all. Storms that keep every CPU busy leave a recorder
   only what it takes from them.
-- *Bytes.* Times, handlers' addresses, and ports are most of what is left; perf keeps none but the first.
-- *--jobs 2.* Two processes that have nothing to do with one another do 1.8 times as much as one on these two CPUs
-  (on another host dse alone came to 1.87). Beyond that, one thread reads and keeps state.
-- *Selective query.* Where all fields are shown, the sender of a signal that passes comes from records that do
-  not: signals that the filters may keep by their number or name are followed, from sent to taken. Half of what
-  is left is the state of processes and cgroups, kept up in case an event passes that shows it. *select, few
-  fields* (Scale) is the same question where nothing must be remembered. To have both, state would have to be
-  found again from what has been read already.
-- *Count.* Close to half is the state that containers' events come from, and a fifth each are unpacking and the
-  events' own columns.
+- *Selective query.* Columns of a signal that a block does not have are not unpacked. Most of what is left is the
+  state of processes and cgroups, kept up in case an event passes that shows it, and the order of the records
+  that this takes. *select, few fields* (Scale) is the same question where nothing must be remembered. To have
+  both, state would have to be found again from what has been read already.
 - *A second* of many points begins at the start of the capture, as what an event tells may come from there: only
-  state is read of what is before. With `--near` it begins with its segment."""
+  state is read of what is before. With `--near` it begins with its segment (Scale)."""
