@@ -26,7 +26,8 @@ using TimesOfRows = std::function<Result<std::span<const std::uint64_t>>()>;
 Result<IntColumn> read_ints(const LazyMessage* lazy, schema::Ints::Reader ints, std::uint32_t rows,
                             const TimesOfRows& times = nullptr);
 // The values that such a column may have; nothing: it does not tell. None of its numbers are unpacked.
-Result<std::optional<PossibleValues>> read_possible_values(const LazyMessage* lazy, schema::Ints::Reader ints);
+Result<std::optional<PossibleValues>> read_possible_values(const LazyMessage* lazy,
+                                                           schema::Ints::Reader ints);
 // The same as read_ints() for integers that fit into a byte. Error: one does not.
 Result<std::vector<std::uint8_t>> read_bytes(const LazyMessage* lazy, schema::Ints::Reader ints,
                                              std::uint32_t rows);

@@ -237,8 +237,7 @@ void Session::note_unrecorded(const format::SegmentInfo& info) {
 }
 
 bool Session::is_gap_within(const PlacedGap& gap, std::uint64_t number) const {
-  return (!since_ || gap.until_ns >= *since_) && (!until_ || gap.since_ns <= *until_) &&
-         is_numbered_within(number);
+  return !is_time_outside(gap.since_ns, gap.until_ns) && is_numbered_within(number);
 }
 
 Status Session::note_gaps(const Work& work) {

@@ -1,9 +1,9 @@
 #include "replay/points/signal_join.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "replay/names.h"
 #include "replay/points/derive.h"

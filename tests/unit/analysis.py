@@ -1,4 +1,4 @@
-"""What the tests of dse stats and dse export share: captures, and events as dse replay has them."""
+"""What tests of commands that look at captures share: which captures, and events as dse replay has them."""
 
 import json
 import os

@@ -14,13 +14,11 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 
+from analysis import ALL, NAMES
+
 DSE, SOURCE = sys.argv[1:3]
 CAPTURES = os.path.join(SOURCE, "tests/golden/captures")
 EXAMPLES = os.path.join(SOURCE, "tests/examples/check")
-NAMES = ["small-v1.dse", "two-segments-v1", "synthetic-v1.dse", "synthetic-v2.dse",
-         "synthetic-v2-format2.dse"]
-ALL = ("ProcessExecuted,ProcessExited,ContainerEvent,SocketStateChange,SignalGenerated,"
-       "SignalDelivered")
 SMALL = os.path.join(CAPTURES, "small-v1.dse")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "CI"}
 

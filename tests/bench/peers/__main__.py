@@ -129,7 +129,7 @@ def read_raw(paths):
             continue
         _, _, sizes = machine_row["measured"].partition("; ")
         machines.append({**machine_row, "measured": f"{', '.join(parts)}; {sizes}"})
-        taken += [row for row in rows if row["part"] in (*parts, "failure")]
+        taken += [row for row in rows if row.get("of", row["part"]) in parts]  # failures are `of` a part
     return machines, taken
 
 
