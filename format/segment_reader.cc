@@ -158,19 +158,16 @@ Result<bool> SegmentReader::attach_body(EntryRef& entry) {
 // Finds the entry to go on with, after an error at `offset`.
 Status SegmentReader::pass_over(std::uint64_t offset) {
   hole_ = {offset, offset, std::exchange(torn_header_, {})};
-  std::uint64_t from = offset;
-  if (found_) {  // an entry in the wrong place
+  // Bytes may be missing in a body: then what follows began within what seemed to be the body. What a
+  // sound body holds is never taken for an entry.
+  const bool torn_body =
+      hole_.header || (last_ && !check_frames(last_->header, last_->body).empty());
+  if (found_ && !torn_body) {  // an entry in the wrong place
     adopt(*found_);
     return {};
   }
-  // Bytes may be missing in a body: then what follows began within what seemed to be the body. What a
-  // sound body holds is never taken for an entry.
-  if (hole_.header)
-    from = last_body_;
-  else if (last_ && !check_frames(last_->header, last_->body).empty())
-    from = last_body_;
   last_.reset();
-  DSE_TRY_ASSIGN(found_, find_header(from));
+  DSE_TRY_ASSIGN(found_, find_header(torn_body ? last_body_ : offset));
   if (!found_) {
     hole_.end = source_->position();
     return {};
