@@ -132,6 +132,7 @@ void Recovery::lose_block(const EntryHeader& header, std::uint64_t offset, const
   original_.damaged += header.count;
   original_.hole = true;
   original_.next = header.first + header.count;
+  if (!pending_ && !begun_) end_missing_ = true;  // its segment is lost, too: who knows what followed
   report(std::move(lost));
 }
 

@@ -220,6 +220,18 @@ TEST(integrity, whole_blocks_length_cut_out_of_a_block) {
   EXPECT_GT(tried, 3u);
 }
 
+// Of the last segment there is only a torn block, which says how many records it had; not what followed.
+TEST(integrity, a_torn_block_alone_in_its_segment_is_not_the_end) {
+  const Original original = make_original(15, 3, 26);
+  const Original::Block& torn = original.blocks[7];
+  const std::string damaged = original.bytes.substr(0, original.segments[2]) +
+                              original.bytes.substr(torn.begin, (torn.end - torn.begin) / 2);
+  std::vector<Original::Block> intact = original.blocks;
+  intact.resize(6);
+  for (bool seekable : {true, false})
+    ASSERT_NO_FATAL_FAILURE(expect_recovered(damaged, seekable, original, intact));
+}
+
 TEST(integrity, random_damage_in_one_file) {
   std::mt19937_64 random(10);
   for (unsigned round = 0; round < 600; ++round) {
