@@ -170,16 +170,16 @@ void BatchEncoder::Impl::fill_kind(schema::Block::Builder block, const Rows::Tab
   const TableLayout& layout = *table.layout;
   columns_.clear();
   plan_columns(layout);
-  gatherer_.gather(table.body, table.time, columns_, arena_);
+  gatherer_.gather(table.body, table.time(), columns_, arena_);
 
   auto to = capnp::DynamicStruct::Builder(block)
                 .init(capnp::Schema::from<schema::Block>().getFields()[layout.field])
                 .as<capnp::DynamicStruct>();
   auto common = to.init("common").as<schema::Common>();
   common.setCount(table.count());
-  add(common.initTime(), pack_differences(table.time, start_time, arena_));
-  add(common.initCpu(), pack_ints(table.cpu, arena_));
-  add(common.initTask(), pack_ints(table.task, arena_));
+  add(common.initTime(), pack_differences(table.time(), start_time, arena_));
+  add(common.initCpu(), pack_ints(table.cpu(), arena_));
+  add(common.initTask(), pack_ints(table.task(), arena_));
   fill_columns(to, layout, table.body, &table);
 }
 

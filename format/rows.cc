@@ -54,9 +54,8 @@ std::vector<StreamPosition> StreamTable::positions() const {
       out.push_back({static_cast<Kind>(kind), DSE_CPU_NONE, recorder_[kind].next});
   for (std::size_t kind = 0; kind < states_.size(); ++kind)
     for (std::size_t cpu = 0; cpu < states_[kind].size(); ++cpu)
-      if (states_[kind][cpu].next != 0)
-        out.push_back(
-            {static_cast<Kind>(kind), static_cast<std::uint16_t>(cpu), states_[kind][cpu].next});
+      if (const auto& state = states_[kind][cpu]; state && state->next != 0)
+        out.push_back({static_cast<Kind>(kind), static_cast<std::uint16_t>(cpu), state->next});
   return out;
 }
 
@@ -104,12 +103,13 @@ Rows::Rows() : batch_(next_batch()) {
     table.layout = &layout;
     table.body = WordColumns(layout.fixed_size / sizeof(std::uint64_t));
     for (unsigned i = 0; i < layout.columns.size(); ++i)
-      if (layout.columns[i].abi == Abi::bytes) table.byte_columns.push_back(i);
-    if (table.byte_columns.empty()) table.plain_size = layout.fixed_size;
-    table.slot = static_cast<std::uint8_t>(tables_.size());
-    table.dictionaries.resize(table.byte_columns.size());
-    table.indices.resize(table.byte_columns.size());
-    slot_of_kind_[layout.kind] = table.slot;
+      if (layout.columns[i].abi == Abi::bytes) table.byte_columns_.push_back(i);
+    if (table.byte_columns_.empty()) table.plain_size_ = layout.fixed_size;
+    table.row_bytes_ = sizeof(RecordHead) + layout.fixed_size;
+    table.slot_ = static_cast<std::uint8_t>(tables_.size());
+    table.dictionaries.resize(table.byte_columns_.size());
+    table.indices.resize(table.byte_columns_.size());
+    slot_of_kind_[layout.kind] = table.slot_;
     tables_.push_back(std::move(table));
   }
 }
@@ -119,19 +119,22 @@ const Rows::Table* Rows::table(Kind kind) const {
   return slot ? &tables_[slot] : nullptr;
 }
 
-inline void Rows::put(Table& table, const RecordHead& head, std::uint32_t task,
-                      const std::byte* body, StreamTable& streams) {
-  StreamTable::State& state = streams.at(head.kind, head.cpu);
-  if (state.batch != batch_ || state.next != head.seq) follow_stream(head, table.count(), state);
-  state.next = head.seq + 1;
-  state.last_time = head.time_ns;
-  table.time.push_back(head.time_ns);
-  table.task.push_back(task);
-  table.cpu.push_back(head.cpu);
-  table.body.append(body);
-  size_bytes_ += sizeof(head) + table.layout->fixed_size;
-  order_.push_back(table.slot);
-  note_time(head.time_ns);
+// For at least so many.
+void Rows::Table::make_room(std::size_t rows) {
+  const std::size_t room = std::max({std::size_t{64}, 2 * room_, rows});
+  time_.resize(room);
+  task_.resize(room);
+  cpu_.resize(room);
+  room_ = room;
+}
+
+void Rows::begin_stream(Kind kind, std::uint16_t cpu, StreamTable::State& state) {
+  state.batch = batch_;
+  // An appended batch may have brought the position already, and then that one is the first.
+  if (std::none_of(streams_.begin(), streams_.end(), [&](const StreamPosition& known) {
+        return known.kind == kind && known.cpu == cpu;
+      }))
+    streams_.push_back({kind, cpu, state.next});
 }
 
 void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
@@ -141,13 +144,15 @@ void Rows::append(std::span<const std::byte> record, StreamTable& streams) {
   const auto body = record.subspan(sizeof(header));
   if (header.size != record.size()) return append_raw(record);
   SharedTask task(header.task);
-  append({header.time_ns, header.seq, header.kind, header.cpu}, task, body, streams);
+  Lane lane;
+  append({header.time_ns, header.seq, header.kind, header.cpu}, task, body, streams, lane);
 }
 
 void Rows::append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
-                  StreamTable& streams) {
+                  StreamTable& streams, Lane& lane) {
+  lane = {};
   Table& table = tables_[slot_of(head.kind)];
-  if (body.size() != table.plain_size) {
+  if (body.size() != table.plain_size_) {
     if (!fits(table, body)) return append_raw(whole_record(head, task.task_, body));
     put_strings(table, body.data());
   }
@@ -155,7 +160,13 @@ void Rows::append(const RecordHead& head, SharedTask& task, std::span<const std:
     task.batch_ = batch_;
     task.index_ = tasks_.intern(task.task_);
   }
-  put(table, head, task.index_, body.data(), streams);
+  lane.table_ = &table;
+  lane.state_ = &streams.at(head.kind, head.cpu);
+  lane.batch_ = batch_;
+  lane.task_ = task.index_;
+  lane.cpu_ = head.cpu;
+  if (lane.state_->batch != batch_) begin_stream(head.kind, head.cpu, *lane.state_);
+  put(lane, head.time_ns, head.seq, body.data());
 }
 
 void Rows::append_raw(std::span<const std::byte> record) {
@@ -165,7 +176,7 @@ void Rows::append_raw(std::span<const std::byte> record) {
     note_time(time);
   }
   raw_index_.push_back(raw_.intern({reinterpret_cast<const char*>(record.data()), record.size()}));
-  order_.push_back(0);
+  put_order(0);
   size_bytes_ += record.size() + 16;
 }
 
@@ -173,7 +184,7 @@ void Rows::append_raw(std::span<const std::byte> record) {
 bool Rows::fits(const Table& table, std::span<const std::byte> body) {
   if (!table.layout || body.size() < table.layout->fixed_size) return false;
   std::uint64_t total = table.layout->fixed_size;
-  for (unsigned i : table.byte_columns)
+  for (unsigned i : table.byte_columns_)
     total += load_u32(body.data() + table.layout->columns[i].offset);
   return total == body.size();
 }
@@ -181,8 +192,8 @@ bool Rows::fits(const Table& table, std::span<const std::byte> body) {
 void Rows::put_strings(Table& table, const std::byte* body) {
   const TableLayout& layout = *table.layout;
   const std::byte* at = body + layout.fixed_size;
-  for (std::size_t i = 0; i < table.byte_columns.size(); ++i) {
-    std::uint32_t size = load_u32(body + layout.columns[table.byte_columns[i]].offset);
+  for (std::size_t i = 0; i < table.byte_columns_.size(); ++i) {
+    std::uint32_t size = load_u32(body + layout.columns[table.byte_columns_[i]].offset);
     std::size_t before = table.dictionaries[i].bytes().size();
     table.indices[i].push_back(
         table.dictionaries[i].intern({reinterpret_cast<const char*>(at), size}));
@@ -191,21 +202,13 @@ void Rows::put_strings(Table& table, const std::byte* body) {
   }
 }
 
-// A row that does not simply follow on what this batch had of its stream.
-void Rows::follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state) {
-  if (state.batch != batch_) {
-    state.batch = batch_;
-    // An appended batch may have brought the position already, and then that one is the first.
-    if (std::none_of(streams_.begin(), streams_.end(), [&](const StreamPosition& known) {
-          return known.kind == head.kind && known.cpu == head.cpu;
-        }))
-      streams_.push_back({head.kind, head.cpu, state.next});
-  }
-  if (head.seq != state.next) {
-    auto lost = static_cast<std::int64_t>(head.seq - state.next);
-    gaps_.push_back({head.kind, head.cpu, row, lost, state.last_time});
-    if (lost > 0) lost_ += static_cast<std::uint64_t>(lost);
-  }
+// Before the next row of the lane's table.
+void Rows::note_gap(const Lane& lane, std::uint64_t seq) {
+  const StreamTable::State& state = *lane.state_;
+  const auto lost = static_cast<std::int64_t>(seq - state.next);
+  gaps_.push_back(
+      {lane.table_->layout->kind, lane.cpu_, lane.table_->count(), lost, state.last_time});
+  if (lost > 0) lost_ += static_cast<std::uint64_t>(lost);
 }
 
 void Rows::append(const Rows& later) {
@@ -229,16 +232,19 @@ void Rows::append(const Rows& later) {
     Table& to = tables_[slot];
     const Table& from = later.tables_[slot];
     if (from.count() == 0) continue;
-    to.time.insert(to.time.end(), from.time.begin(), from.time.end());
-    to.cpu.insert(to.cpu.end(), from.cpu.begin(), from.cpu.end());
-    for (std::uint32_t task : from.task) to.task.push_back(task_of[task]);
+    const std::uint32_t before = to.count();
+    if (const std::size_t rows = std::size_t{before} + from.count(); to.room_ < rows) to.make_room(rows);
+    std::ranges::copy(from.time(), to.time_.data() + before);
+    std::ranges::copy(from.cpu(), to.cpu_.data() + before);
+    std::ranges::transform(from.task(), to.task_.data() + before,
+                           [&](std::uint32_t task) { return task_of[task]; });
     to.body.append(from.body);
-    for (std::size_t i = 0; i < to.byte_columns.size(); ++i)
+    for (std::size_t i = 0; i < to.byte_columns_.size(); ++i)
       for (std::uint32_t index : from.indices[i])
         to.indices[i].push_back(to.dictionaries[i].intern(from.dictionaries[i][index]));
   }
   for (std::uint32_t index : later.raw_index_) raw_index_.push_back(raw_.intern(later.raw_[index]));
-  order_.insert(order_.end(), later.order_.begin(), later.order_.end());
+  for (std::uint8_t slot : later.order()) put_order(slot);
   lost_ += later.lost_;
   size_bytes_ += later.size_bytes_;
   if (later.min_time_ <= later.max_time_) {  // else no record of it has a time
@@ -249,14 +255,11 @@ void Rows::append(const Rows& later) {
 
 void Rows::clear() {
   for (Table& table : tables_) {
-    table.time.clear();
-    table.task.clear();
-    table.cpu.clear();
     table.body.clear();
     for (auto& dictionary : table.dictionaries) dictionary.clear();
     for (auto& index : table.indices) index.clear();
   }
-  order_.clear();
+  count_ = 0;
   tasks_.clear();
   raw_.clear();
   raw_index_.clear();

@@ -67,17 +67,19 @@ class StreamTable {
     std::uint64_t batch = 0;  // the last batch that noted the position
   };
 
+  // Stays where it is as long as the table does.
   State& at(Kind kind, std::uint16_t cpu) {
     if (cpu == DSE_CPU_NONE) return recorder_[kind];  // not a row of 65,536
     auto& row = states_[kind];
     if (cpu >= row.size()) row.resize(cpu + std::size_t{1});
-    return row[cpu];
+    if (!row[cpu]) row[cpu] = std::make_unique<State>();
+    return *row[cpu];
   }
   // All positions that have moved.
   std::vector<StreamPosition> positions() const;
 
  private:
-  std::array<std::vector<State>, kMaxKinds> states_;
+  std::array<std::vector<std::unique_ptr<State>>, kMaxKinds> states_;
   std::array<State, kMaxKinds> recorder_;  // of records that no CPU wrote
 };
 
@@ -122,24 +124,46 @@ class TaskTable {
   std::uint32_t last_ = 0, before_ = 0;  // the last two that were different
 };
 
+// One that was moved from may only be assigned to, or destroyed.
 class Rows {
  public:
   // The rows of one kind.
-  struct Table {
+  class Table {
+   public:
     const TableLayout* layout = nullptr;
-    std::uint8_t slot = 0;
-    std::uint64_t plain_size = ~std::uint64_t{0};  // fixed_size, if records are nothing else
-    // Of each row:
-    RawVector<std::uint64_t> time;
-    RawVector<std::uint32_t> task;  // its place among the tasks of the batch
-    RawVector<std::uint16_t> cpu;
     WordColumns body;  // the fixed one
     // For each `bytes` column, in order: the dictionary and each row's number in it.
     std::vector<Dictionary> dictionaries;
     std::vector<std::vector<std::uint32_t>> indices;
-    std::vector<unsigned> byte_columns;  // their places in layout->columns
 
     std::uint32_t count() const { return body.rows(); }
+    // Of each row; valid until the next append. The task: its place among those of the batch.
+    std::span<const std::uint64_t> time() const { return {time_.data(), count()}; }
+    std::span<const std::uint32_t> task() const { return {task_.data(), count()}; }
+    std::span<const std::uint16_t> cpu() const { return {cpu_.data(), count()}; }
+
+   private:
+    friend class Rows;
+    void make_room(std::size_t rows);
+    std::uint8_t slot_ = 0;
+    std::uint64_t plain_size_ = ~std::uint64_t{0};  // fixed_size, if records are nothing else
+    std::size_t row_bytes_ = 0;                     // an estimate of what a row takes
+    std::vector<unsigned> byte_columns_;            // their places in layout->columns
+    std::size_t room_ = 0;                          // rows that fit
+    RawVector<std::uint64_t> time_;                 // as many
+    RawVector<std::uint32_t> task_;
+    RawVector<std::uint16_t> cpu_;
+  };
+
+  // Where the records of one kind go that one task has on one CPU. Not for another batch, and the
+  // StreamTable must be there as long.
+  class Lane {
+    friend class Rows;
+    Table* table_ = nullptr;
+    StreamTable::State* state_ = nullptr;
+    std::uint64_t batch_ = 0;  // none
+    std::uint32_t task_ = 0;   // Table::task()
+    std::uint16_t cpu_ = 0;
   };
 
   Rows();
@@ -148,9 +172,19 @@ class Rows {
   // layout is kept as it is. `streams` is the one that has seen all former records.
   void append(std::span<const std::byte> record, StreamTable& streams);
 
-  // The same, of a record whose task others have, too.
+  // The same, of a record whose task others have, too. The lane becomes that of those of the same kind,
+  // CPU and task which follow; of a record that is kept as it is, none.
   void append(const RecordHead& head, SharedTask& task, std::span<const std::byte> body,
-              StreamTable& streams);
+              StreamTable& streams, Lane& lane);
+
+  // The same, of a record that goes where another one went. False if this needs a closer look: then
+  // nothing is done.
+  bool append(const Lane& lane, std::uint64_t time_ns, std::uint64_t seq,
+              std::span<const std::byte> body) {
+    if (lane.batch_ != batch_ || body.size() != lane.table_->plain_size_) return false;
+    put(lane, time_ns, seq, body.data());
+    return true;
+  }
 
   // Appends a record as it is, whatever it may be: it is of no kind and has no part in any stream.
   void append_raw(std::span<const std::byte> record);
@@ -160,8 +194,8 @@ class Rows {
 
   void clear();
 
-  std::uint32_t count() const { return static_cast<std::uint32_t>(order_.size()); }
-  bool empty() const { return order_.empty(); }
+  std::uint32_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
   // An estimate of the memory that the batch holds, to bound it.
   std::size_t size_bytes() const { return size_bytes_; }
   std::uint64_t min_time() const { return min_time_; }
@@ -173,7 +207,7 @@ class Rows {
   // who check them.
   std::optional<FilterMarks> marks;
 
-  std::span<const std::uint8_t> order() const { return order_; }
+  std::span<const std::uint8_t> order() const { return {order_.data(), count_}; }
   // Indexed by slot; slot 0 is that of raw records and has no table of its own.
   std::span<const Table> tables() const { return tables_; }
   const Table* table(Kind kind) const;
@@ -188,18 +222,39 @@ class Rows {
  private:
   std::uint8_t slot_of(Kind kind) const { return kind < kMaxKinds ? slot_of_kind_[kind] : 0; }
   static bool fits(const Table& table, std::span<const std::byte> body);
-  void put(Table& table, const RecordHead& head, std::uint32_t task, const std::byte* body,
-           StreamTable& streams);
-  void put_strings(Table& table, const std::byte* body);
-  void note_time(std::uint64_t time) {
-    min_time_ = std::min(min_time_, time);
-    max_time_ = std::max(max_time_, time);
+  void begin_stream(Kind kind, std::uint16_t cpu, StreamTable::State& state);
+  [[gnu::always_inline]] void put(const Lane& lane, std::uint64_t time_ns, std::uint64_t seq,
+                                  const std::byte* body) {
+    Table& table = *lane.table_;
+    StreamTable::State& state = *lane.state_;
+    const std::uint32_t row = table.count();
+    if (seq != state.next) note_gap(lane, seq);
+    state.next = seq + 1;
+    state.last_time = time_ns;
+    if (row == table.room_) table.make_room(row + std::size_t{1});
+    table.time_[row] = time_ns;
+    table.task_[row] = lane.task_;
+    table.cpu_[row] = lane.cpu_;
+    table.body.append(body);
+    size_bytes_ += table.row_bytes_;
+    note_time(time_ns);
+    put_order(table.slot_);
   }
-  void follow_stream(const RecordHead& head, std::uint32_t row, StreamTable::State& state);
+  void put_order(std::uint8_t slot) {
+    if (count_ == order_.size()) order_.resize(std::max<std::size_t>(64, 2 * order_.size()));
+    order_[count_++] = slot;
+  }
+  void put_strings(Table& table, const std::byte* body);
+  void note_time(std::uint64_t time) {  // they rise, as a rule
+    if (time > max_time_) max_time_ = time;
+    if (time < min_time_) min_time_ = time;
+  }
+  void note_gap(const Lane& lane, std::uint64_t seq);
 
   std::vector<Table> tables_;
   std::array<std::uint8_t, kMaxKinds> slot_of_kind_{};
-  std::vector<std::uint8_t> order_;
+  std::uint32_t count_ = 0;
+  RawVector<std::uint8_t> order_;  // for more than count_
   TaskTable tasks_;
   Dictionary raw_;
   std::vector<std::uint32_t> raw_index_;
@@ -209,7 +264,7 @@ class Rows {
   std::size_t size_bytes_ = 0;
   std::uint64_t min_time_ = ~std::uint64_t{0};
   std::uint64_t max_time_ = 0;
-  std::uint64_t batch_ = 0;  // unique among all Rows, so that StreamTable can tell batches apart
+  std::uint64_t batch_ = 0;  // unique among all Rows, so that others can tell batches apart
 };
 
 }  // namespace dse::format

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "format/uninitialized.h"
@@ -29,7 +30,10 @@ class WordColumns {
   void append(const std::byte* row) {
     // A signal has so many words: a number that the compiler knows is a few instructions.
     constexpr std::size_t kUsual = 6;
-    const std::uint64_t changed = words_ == kUsual ? changes(row, kUsual) : changes(row, words_);
+    static_assert(kUsual % 2 == 0);
+    const std::uint64_t changed = words_ == kUsual
+                                      ? changes(row, std::make_index_sequence<kUsual / 2>())
+                                      : changes(row);
     if (changed != 0 || rows_ == room_) prepare(row);
     for (std::size_t i = 0; i < varying_; ++i) to_[i][rows_] = word(row, word_of_[i]);
     ++rows_;
@@ -56,11 +60,28 @@ class WordColumns {
     std::memcpy(&value, row + w * sizeof(value), sizeof(value));
     return value;
   }
+  // Two words at a time, which every machine can.
+  using Pair = std::uint64_t __attribute__((vector_size(2 * sizeof(std::uint64_t))));
+  static Pair pair(const void* from) {
+    Pair two;
+    std::memcpy(&two, from, sizeof(two));
+    return two;
+  }
+  Pair pair_changes(const std::byte* row, std::size_t w) const {
+    return (pair(row + w * sizeof(std::uint64_t)) ^ pair(&first_[w])) & pair(&same_[w]);
+  }
   // Not 0: some word is not as all rows have had it so far.
-  std::uint64_t changes(const std::byte* row, std::size_t words) const {
-    std::uint64_t changed = 0;
-    for (std::size_t w = 0; w < words; ++w) changed |= (word(row, w) ^ first_[w]) & same_[w];
-    return changed;
+  template <std::size_t... pairs>
+  std::uint64_t changes(const std::byte* row, std::index_sequence<pairs...>) const {
+    const Pair changed = (pair_changes(row, 2 * pairs) | ...);
+    return changed[0] | changed[1];
+  }
+  std::uint64_t changes(const std::byte* row) const {
+    Pair changed{};
+    std::size_t w = 0;
+    for (; w + 2 <= words_; w += 2) changed |= pair_changes(row, w);
+    const std::uint64_t odd = w < words_ ? (word(row, w) ^ first_[w]) & same_[w] : 0;
+    return changed[0] | changed[1] | odd;
   }
   void prepare(const std::byte* row);
   void make_room();

@@ -163,14 +163,14 @@ void LiveFeed::finish_observing() {
 
 void LiveFeed::append(std::size_t ring, std::span<const std::byte> record) {
   tasks_[ring].take(record, [&](const format::RecordHead& head, format::SharedTask* task,
-                                std::span<const std::byte> body) {
+                                std::span<const std::byte> body, format::Rows::Lane& lane) {
     if (rows_->empty()) rows_since_ = head.time_ns;
     ++appended_;
     if (!task) task = &nobody_;  // the kernel side does not do that
     if (rewritten_kinds_ & format::kind_bit(head.kind))
       append_rewritten(head, task->task(), body);
     else
-      rows_->append(head, *task, body, streams_);
+      rows_->append(head, *task, body, streams_, lane);
   });
 }
 
@@ -198,15 +198,16 @@ void LiveFeed::begin_pass() {
   before_pass_ = appended_;
 }
 
-bool LiveFeed::is_full() const {
-  return rows_->count() >= kMaxBatchRecords || rows_->size_bytes() >= kMaxBatchBytes;
-}
-
 // True when the pass is done, false when the batch is full.
 bool LiveFeed::collect() {
-  const bool done = merge_->deliver([this](std::size_t ring, std::span<const std::byte> record) {
-    if (at_limit() || is_full()) return false;
-    append(ring, record);
+  std::uint64_t until = appended_ + (kMaxBatchRecords - std::min(kMaxBatchRecords, rows_->count()));
+  if (options_.max_records) until = std::min(until, options_.max_records);
+  const bool done = merge_->deliver([&](std::size_t ring, std::span<const std::byte> record) {
+    if (appended_ >= until || rows_->size_bytes() >= kMaxBatchBytes) return false;
+    if (tasks_[ring].append(record, *rows_))
+      ++appended_;
+    else
+      append(ring, record);
     return true;
   });
   if (!done && !at_limit()) return false;
@@ -371,8 +372,8 @@ void LiveFeed::complete_snapshot(format::Snapshot& snapshot, format::StreamTable
   std::unordered_set<std::uint32_t> known;
   for (const dse_task& task : snapshot.rows.tasks().tasks()) known.insert(task.pid);
   for (std::uint32_t i = 0; i < exits->count(); ++i) {
-    const std::uint64_t time = exits->time[i];
-    dse_task task = rows.tasks().tasks()[exits->task[i]];
+    const std::uint64_t time = exits->time()[i];
+    dse_task task = rows.tasks().tasks()[exits->task()[i]];
     if (task.tid != task.pid) continue;  // its main thread has, or had, a record of its own
     if (task.start_time_ns >= snapshot.span.begin_time || time < snapshot.span.begin_time ||
         time > snapshot.span.end_time || !known.insert(task.pid).second)

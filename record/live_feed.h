@@ -93,7 +93,6 @@ class LiveFeed {
   void drain_into_ready();
   void begin_pass();
   bool collect();
-  bool is_full() const;
   void append(std::size_t ring, std::span<const std::byte> record);
   void append_rewritten(const format::RecordHead& head, const dse_task& task,
                         std::span<const std::byte> body);

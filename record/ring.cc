@@ -12,8 +12,8 @@ namespace dse::record {
 namespace {
 
 // Another CPU has written the records, so that each line comes from its cache, and how long one record is
-// tells where the next one begins. Most are alike: asked for this many before, a line is here when it is read.
-constexpr std::uint64_t kRecordsAhead = 8, kCacheLine = 64, kMostPrefetched = 256;
+// tells where the next one begins. Asked for so many bytes before, a line is here when it is read.
+constexpr std::uint64_t kBytesAhead = 640, kCacheLine = 64;
 
 std::size_t page_size() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
@@ -58,15 +58,14 @@ Ring::~Ring() {
 
 std::uint64_t Ring::look_ahead(std::uint64_t produced, std::uint64_t now) {
   peak_ = std::max<std::size_t>(peak_, produced - released_);
-  std::uint64_t at = end_;
+  std::uint64_t at = end_, ahead = end_;
   while (at < produced) {
     const std::uint32_t length = length_word(at);
     if (length & kBusy) break;
-    const std::uint64_t span = span_of(length & ~kDiscarded);
-    for (std::uint64_t line = 0; line < std::min<std::uint64_t>(span, kMostPrefetched);
-         line += kCacheLine)
-      __builtin_prefetch(data_ + ((at + kRecordsAhead * span + line) & (size_ - 1)));
-    at += span;
+    at += span_of(length & ~kDiscarded);
+    const std::uint64_t until = std::min(at + kBytesAhead, produced);
+    for (ahead = std::max(ahead, at); ahead < until; ahead += kCacheLine)
+      __builtin_prefetch(data_ + (ahead & (size_ - 1)));
   }
   end_ = at;
   // A record's time is read after its space is taken, or, for those of variable size, some

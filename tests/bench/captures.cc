@@ -39,6 +39,7 @@ void append_all(const Records& records, format::Rows& rows) {
 std::vector<RingRecord> in_rings(const Records& records, std::size_t rings) {
   std::vector<RingRecord> out;
   std::vector<std::map<std::string, std::uint32_t>> tasks(rings);
+  std::vector<std::uint32_t> latest(rings);
   auto add = [&](std::size_t ring, const auto& begin, std::span<const std::byte> rest) {
     std::string bytes(reinterpret_cast<const char*>(&begin), sizeof(begin));
     bytes.append(reinterpret_cast<const char*>(rest.data()), rest.size());
@@ -50,7 +51,8 @@ std::vector<RingRecord> in_rings(const Records& records, std::size_t rings) {
     const std::size_t ring = i % rings;
     const std::string key(reinterpret_cast<const char*>(&header.task), sizeof(header.task));
     if (tasks[ring].size() == DSE_RING_TASKS) tasks[ring].clear();
-    auto [known, is_new] = tasks[ring].try_emplace(key, tasks[ring].size() + 1);
+    auto [known, is_new] = tasks[ring].try_emplace(key, latest[ring] + 1);
+    latest[ring] = std::max(latest[ring], known->second);
     dse_ring_header begin{header.time_ns, 0, known->second, DSE_RING_TASK, header.cpu};
     if (is_new) add(ring, dse_ring_task{begin, header.task}, {});
     begin.seq = header.seq;

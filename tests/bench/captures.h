@@ -48,8 +48,11 @@ std::vector<RingRecord> in_rings(const Records& records, std::size_t rings);
 // Takes a record out of a ring whose tasks these are, as the recorder does.
 inline void take_from_ring(std::span<const std::byte> record, record::RingTasks& tasks,
                            format::Rows& rows, format::StreamTable& streams) {
+  if (tasks.append(record, rows)) return;
   tasks.take(record, [&](const format::RecordHead& head, format::SharedTask* task,
-                         std::span<const std::byte> body) { rows.append(head, *task, body, streams); });
+                         std::span<const std::byte> body, format::Rows::Lane& lane) {
+    rows.append(head, *task, body, streams, lane);
+  });
 }
 
 // A block as it is in a file: its header, and all of its frames.

@@ -175,26 +175,24 @@ class Writer {
   std::uint64_t written_ = 0;
 };
 
-// Checks each record, and puts it into batches.
+// Puts the records into batches, and checks what is then in there.
 class Reader {
  public:
   bool take(std::size_t ring, std::span<const std::byte> record) {
     if (rows_.count() >= 5000) return false;
-    tasks_[ring].take(record, [&](const dse::format::RecordHead& head,
-                                  dse::format::SharedTask* task, std::span<const std::byte> body) {
-      EXPECT_LT(last_time_, head.time_ns);
-      last_time_ = head.time_ns;
-      const auto expected = bytes_of(stamps_.make(head.kind, head.cpu, head.seq, head.time_ns));
-      EXPECT_TRUE(task && std::ranges::equal(whole_record(head, task->task(), body), expected))
-          << head.kind << " of " << head.cpu;
-      if (task) rows_.append(head, *task, body, streams_);
-      ++taken_;
-    });
+    expect(record);
+    if (!tasks_[ring].append(record, rows_))
+      tasks_[ring].take(record, [&](const auto& head, auto* task, auto body, auto& lane) {
+        if (task) rows_.append(head, *task, body, streams_, lane);
+      });
     g_failed = testing::Test::HasFailure();
     return !g_failed;
   }
   void flush() {
     EXPECT_TRUE(rows_.raw_index().empty());
+    auto batch = batch_of(rows_);
+    EXPECT_TRUE(batch.ok() && records_of(*batch) == expected_);
+    expected_.clear();
     for (const dse::format::Gap& gap : rows_.gaps()) {
       EXPECT_GT(gap.lost, 0);  // else something came twice, or in the wrong order
       lost_[{gap.kind, gap.cpu}] += static_cast<std::uint64_t>(gap.lost);
@@ -205,9 +203,20 @@ class Reader {
   std::uint64_t taken() const { return taken_; }
 
  private:
+  void expect(std::span<const std::byte> record) {
+    dse_ring_header header;
+    std::memcpy(&header, record.data(), sizeof(header));
+    if (header.kind == DSE_RING_TASK) return;
+    EXPECT_LT(last_time_, header.time_ns);
+    last_time_ = header.time_ns;
+    ++taken_;
+    expected_.emplace_back(stamps_.make(header.kind, header.cpu, header.seq, header.time_ns));
+  }
+
   Stamps stamps_;
   std::vector<RingTasks> tasks_{kRings};
   dse::format::Rows rows_;
+  Records expected_;
   dse::format::StreamTable streams_;
   std::uint64_t last_time_ = 0, taken_ = 0;
   std::map<std::pair<Kind, std::uint16_t>, std::uint64_t> lost_;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <random>
+#include <string>
 #include <vector>
 
 using namespace dse::format;
@@ -44,6 +46,26 @@ TEST(word_columns, a_word_may_begin_to_vary_anywhere) {
     for (const Row& row : rows) columns.append(bytes_of_row(row));
     expect_rows(columns, rows);
   }
+}
+
+TEST(word_columns, any_word_of_any_number_may_vary) {
+  for (std::size_t words : {1u, 2u, 5u, 6u, 7u, 31u, 32u})
+    for (std::size_t varying = 0; varying < words; ++varying) {
+      SCOPED_TRACE(std::to_string(varying) + " of " + std::to_string(words));
+      WordColumns columns(words);
+      std::vector<std::uint64_t> row(words, 3);
+      std::string bytes(1 + words * sizeof(std::uint64_t), 0);  // rows may stand anywhere
+      for (std::uint64_t i = 0; i < 70; ++i) {
+        row[varying] = i < 66 ? 3 : i;
+        std::memcpy(bytes.data() + 1, row.data(), words * sizeof(std::uint64_t));
+        columns.append(reinterpret_cast<const std::byte*>(bytes.data() + 1));
+      }
+      for (std::size_t w = 0; w < words; ++w) {
+        ASSERT_EQ(columns.varies(w), w == varying) << w;
+        for (std::uint32_t i = 0; i < 70; ++i)
+          ASSERT_EQ(columns.at(i, w), w == varying && i >= 66 ? i : 3u) << i << ' ' << w;
+      }
+    }
 }
 
 TEST(word_columns, it_is_the_same_again_after_clear) {

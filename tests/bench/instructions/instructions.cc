@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,6 +75,24 @@ std::size_t append(const Records& records) {
     keep(rows.count());
   });
   return records.size();
+}
+
+// As a storm has them: all of one process, on one CPU.
+Records of_one_task(const Records& records) {
+  dse_header first;
+  std::memcpy(&first, records[0].data(), sizeof(first));
+  Records out;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    std::string record(reinterpret_cast<const char*>(records[i].data()), records[i].size());
+    dse_header header;
+    std::memcpy(&header, record.data(), sizeof(header));
+    header.task = first.task;
+    header.cpu = first.cpu;
+    header.seq = i;
+    std::memcpy(record.data(), &header, sizeof(header));
+    out.add(record);
+  }
+  return out;
 }
 
 std::size_t encode(const Records& records) {
@@ -199,6 +218,9 @@ Paths all_paths() {
     paths["append/" + format::kind_name(kind)] = [kind] {
       return append(records_of_kind(kind, kAppended));
     };
+  paths["append/of_one_task"] = [] {
+    return append(of_one_task(records_of_kind(DSE_SIGNAL_DELIVER, kAppended)));
+  };
   paths["encode/signals"] = [] { return encode(signal_storm(kBlock)); };
   paths["encode/mixed"] = [] { return encode(mixed_storm(kBlock)); };
   paths["compress/signals"] = [] { return compress(signal_storm(kBlock)); };
