@@ -38,29 +38,24 @@ class FileSource final : public ByteSource {
       : file_(std::move(file)), name_(std::move(name)), seekable_(seekable), limit_(limit) {}
 
   Result<std::size_t> read(std::span<std::byte> out) override {
-    std::size_t done = 0;
-    if (seekable_ && out.size() > limit_ - position_)
-      out = out.first(static_cast<std::size_t>(limit_ - position_));
-    while (done < out.size()) {
-      auto rest = out.subspan(done);
-      ssize_t n = seekable_ ? ::pread(file_.get(), rest.data(), rest.size(),
-                                      static_cast<off_t>(position_))
-                            : ::read(file_.get(), rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_error("cannot read " + name_, errno);
-      if (n == 0) break;
-      done += static_cast<std::size_t>(n);
-      position_ += static_cast<std::uint64_t>(n);
+    if (!seekable_ || out.size() >= around_.size()) return read_file(out);
+    if (position_ < around_begin_ || position_ + out.size() > around_begin_ + around_size_) {
+      const std::uint64_t begin = position_;
+      around_size_ = 0;
+      DSE_TRY_ASSIGN(around_size_, read_file(around_));
+      position_ = around_begin_ = begin;
     }
-    return done;
+    const std::size_t at = static_cast<std::size_t>(position_ - around_begin_);
+    const std::size_t n = std::min(out.size(), around_size_ - at);
+    std::copy_n(around_.begin() + static_cast<std::ptrdiff_t>(at), n, out.begin());
+    position_ += n;
+    return n;
   }
 
   Result<bool> skip(std::uint64_t bytes) override {
     if (seekable_) {
-      struct stat status;
-      if (::fstat(file_.get(), &status) != 0) return errno_error("cannot read " + name_, errno);
-      std::uint64_t end = std::min(static_cast<std::uint64_t>(status.st_size), limit_);
-      if (position_ > end || bytes > end - position_) return false;
+      if (position_ > size_ || bytes > size_ - position_) DSE_TRY(ask_size());
+      if (position_ > size_ || bytes > size_ - position_) return false;
       position_ += bytes;
       return true;
     }
@@ -91,10 +86,45 @@ class FileSource final : public ByteSource {
   bool is_being_recorded() const override { return seekable_ && is_locked(file_); }
 
  private:
+  Result<std::size_t> read_file(std::span<std::byte> out) {
+    std::size_t done = 0;
+    if (seekable_ && out.size() > limit_ - position_)
+      out = out.first(static_cast<std::size_t>(limit_ - position_));
+    while (done < out.size()) {
+      auto rest = out.subspan(done);
+      ssize_t n = seekable_ ? ::pread(file_.get(), rest.data(), rest.size(),
+                                      static_cast<off_t>(position_))
+                            : ::read(file_.get(), rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error("cannot read " + name_, errno);
+      if (n == 0) {
+        if (!seekable_ || done != 0) break;
+        DSE_TRY(ask_size());  // what was passed over may be gone
+        if (position_ > size_) return Error(ErrorCode::damaged, name_ + " is shorter than it was");
+        break;
+      }
+      done += static_cast<std::size_t>(n);
+      position_ += static_cast<std::uint64_t>(n);
+    }
+    return done;
+  }
+  Status ask_size() {
+    struct stat status;
+    if (::fstat(file_.get(), &status) != 0) return errno_error("cannot read " + name_, errno);
+    size_ = std::min(static_cast<std::uint64_t>(status.st_size), limit_);
+    return {};
+  }
+
   FileHandle file_;
   std::string name_;
   bool seekable_;
-  std::uint64_t limit_;  // never before position_
+  std::uint64_t limit_;     // never before position_
+  std::uint64_t size_ = 0;  // at least, when it was last asked for; no more than limit_
+  // A small read brings what follows, too: who looks for one block in a large capture reads headers, and
+  // asks for the size of each first. What is in a capture never changes; it only grows.
+  std::array<std::byte, 2048> around_;
+  std::uint64_t around_begin_ = 0;
+  std::size_t around_size_ = 0;
 };
 
 // Holds what was read since the position that is to be kept.

@@ -39,7 +39,7 @@ class RingTasks {
     if (header.kind == DSE_RING_TASK) return define(record);
     const std::uint64_t whose = word_at(record, kWhose);
     Last& last = last_of(whose);
-    last.whose = whose;
+    last = {whose, {}};
     use(format::RecordHead{header.time_ns, header.seq, header.kind, header.cpu}, find(header.task),
         record.subspan(sizeof(header)), last.lane);
   }
