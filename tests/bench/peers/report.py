@@ -191,12 +191,12 @@ which takes no state; *select* looks for a signal that never came, shown with al
 
 # By hand: what profiles and instruction counts say. To be gone through whenever results are written.
 MISSED_NOTE = """\
-- *Recorder CPU.* A signal is two records of dse's, sent and taken, where perf and the floor have one. Sampled in a
-  storm of signals, close to three fifths of the recorder's time takes records out of the rings and into columns,
-  an eighth is compression, a seventh the kernel's wake-ups and writes. Of a signal's record (instructions,
-  tests/bench/instructions): 230 from a ring into columns, 170 to pack these, 370 to compress them. `perf -z`
-  copies pages without looking into them. To come down to one record of perf's, dse would have to leave out who
-  sent the signal.
+- *Recorder CPU.* A signal is two records of dse's, sent and taken, where perf and the floor have one; a record
+  takes less than one of `perf -z`. Sampled in a storm of signals, two fifths of the recorder's time takes records
+  out of the rings and into columns, a fifth each is compression and the kernel's wake-ups and writes, an eighth
+  packs the columns. Of a signal's record (instructions, tests/bench/instructions): 134 from a ring into columns,
+  250 where each is of another task, 170 to pack these, 370 to compress them. `perf -z` copies pages without
+  looking into them. To come down to one record of perf's, dse would have to leave out who sent the signal.
 - *Time of the storm.* Of a signal two programs run and not one. Of what such a program takes (bpf_stats, less what
   an empty one takes there), two thirds are room in the ring, the clock, and writing the record; a fifth is to
   read who runs, 96 bytes from a dozen places, to know whether it is still the same. The floor's program takes
