@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/unit/same_rows.h"
 #include "tests/unit/testing.h"
 
 using namespace dse::format;
@@ -116,25 +117,6 @@ TEST(rows, streams_go_on_across_batches) {
   EXPECT_EQ(rows.gaps()[0].since_time, 5u);
   ASSERT_EQ(streams.positions().size(), 1u);
   EXPECT_EQ(streams.positions()[0].seq, 6u);
-}
-
-void expect_same(const Rows& a, const Rows& b) {
-  EXPECT_EQ(a.first, b.first);
-  EXPECT_EQ(a.min_time(), b.min_time());
-  EXPECT_EQ(a.max_time(), b.max_time());
-  EXPECT_EQ(a.lost(), b.lost());
-  ASSERT_EQ(a.gaps().size(), b.gaps().size());
-  for (std::size_t i = 0; i < a.gaps().size(); ++i) {
-    EXPECT_EQ(a.gaps()[i].row, b.gaps()[i].row);
-    EXPECT_EQ(a.gaps()[i].lost, b.gaps()[i].lost);
-    EXPECT_EQ(a.gaps()[i].since_time, b.gaps()[i].since_time);
-  }
-  ASSERT_EQ(a.streams().size(), b.streams().size());
-  for (std::size_t i = 0; i < a.streams().size(); ++i)
-    EXPECT_EQ(a.streams()[i].seq, b.streams()[i].seq);
-  auto batch_a = batch_of(a), batch_b = batch_of(b);
-  ASSERT_TRUE(batch_a.ok() && batch_b.ok());
-  EXPECT_TRUE(records_of(*batch_a) == records_of(*batch_b));
 }
 
 TEST(rows, appending_a_batch_is_appending_its_records) {
