@@ -202,7 +202,7 @@ MISSED_NOTE = """\
   read who runs, 96 bytes from a dozen places, to know whether it is still the same. The floor's program takes
   longer than either of dse's. With all its records dse slows the storms less than perf with three.
 - *Rate beside trace-cmd.* It moves pages of raw events from the kernel to a file and does the rest when it
-  stops, which takes it twice the CPU that dse takes in all. Storms that keep every CPU busy leave a recorder
+  stops, which takes it three times the CPU that dse takes in all. Storms that keep every CPU busy leave a recorder
   only what it takes from them.
 - *Selective query.* Columns of a signal that a block does not have are not unpacked. Most of what is left is the
   state of processes and cgroups, kept up in case an event passes that shows it, and the order of the records
